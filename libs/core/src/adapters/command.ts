@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { homedir, hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import { loadConfig } from '../config/config.js';
+import type { Config } from '../config/settings.js';
+import type { Role } from '../config/table.js';
+import { ControlPlaneError } from '../errors.js';
+import type { Log } from '../log.js';
+import { VERSION } from '../version.js';
+import { pinoLog } from './pino-log.js';
+import { systemClock } from './system-clock.js';
+import { systemEntropy } from './system-entropy.js';
+
+/** What the machine gives to a control plane that runs as a process of its own. */
+export interface Machine {
+  readonly clock: typeof systemClock;
+  readonly entropy: typeof systemEntropy;
+  readonly log: Log;
+  readonly hostname: string;
+}
+
+/** A control plane that serves. */
+export interface Running {
+  /** Where it can be reached, for people. */
+  readonly url: string;
+  /** Takes the state of the link to global now and whenever it changes, for who supervises a lab. */
+  watch?(tell: (state: string) => void): void;
+  /** Ends everything, within a second. */
+  stop(): Promise<void>;
+}
+
+interface Command {
+  readonly program: string;
+  readonly role: Role;
+  /** How people call this one: `global`, or the zone's name. */
+  readonly nameOf: (config: Config) => string;
+  readonly start: (config: Config, machine: Machine) => Promise<Running>;
+}
+
+/** The whole of a control plane's `main`: arguments, configuration, signals, exit code. */
+export async function runCommand(command: Command): Promise<void> {
+  const { program, role } = command;
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        'config-file': { type: 'string', short: 'c' },
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean' },
+      },
+    });
+    if (values.version) return console.log(`${program} ${VERSION}`);
+    if (values.help || positionals.join(' ') !== 'run') return usage(program, values.help ? 0 : 2);
+    const yamlName = values['config-file'];
+    const yaml = yamlName === undefined ? {} : { yaml: readConfigFile(yamlName), yamlName };
+    const { config, warnings } = loadConfig({ role, ...yaml, env: process.env });
+    await serve(command, config, warnings);
+  } catch (thrown) {
+    const { message, code } = thrown instanceof ControlPlaneError ? thrown : ControlPlaneError.from(thrown);
+    console.error(`Error: ${message}`);
+    console.error(
+      code === 'invalid' ? `Correct the configuration, then start ${program} again.` : `${program} did not start.`,
+    );
+    process.exitCode = 1;
+    if (process.connected) process.disconnect();
+  }
+}
+
+async function serve(command: Command, config: Config, warnings: readonly string[]): Promise<void> {
+  const name = command.nameOf(config);
+  const log = pinoLog(config.koguma.log.level, name);
+  for (const warning of warnings) log.warn(warning);
+  const stopped = stopRequest(log);
+  const running = await command.start(config, {
+    clock: systemClock,
+    entropy: systemEntropy,
+    log,
+    hostname: hostname(),
+  });
+  log.info('ready', { url: running.url });
+  process.send?.({ type: 'ready', name });
+  running.watch?.((state) => process.connected && process.send?.({ type: 'state', state }));
+  await stopped;
+  await running.stop();
+  log.info('stopped');
+  if (process.connected) process.disconnect();
+}
+
+/** Resolves at the first SIGINT or SIGTERM, or when the supervisor that started this process is gone. */
+function stopRequest(log: Log): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (why: string) => () => {
+      log.info('stopping', { why });
+      resolve();
+    };
+    process.once('SIGINT', stop('SIGINT'));
+    process.once('SIGTERM', stop('SIGTERM'));
+    process.once('disconnect', stop('the supervisor is gone'));
+  });
+}
+
+function readConfigFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ControlPlaneError('invalid', `cannot read the configuration file ${file}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function usage(program: string, exitCode: number): void {
+  const text = `Usage: ${program} run [-c FILE]
+
+Runs one control plane, configured by Kuma's YAML (-c, --config-file) and environment variables (KUMA_…, KOGUMA_…);
+the environment wins. Example: KUMA_STORE_TYPE=memory ${program} run`;
+  (exitCode === 0 ? console.log : console.error)(text);
+  process.exitCode = exitCode;
+}
+
+/** `~/x` in the home folder of who runs this. */
+export function expandHome(path: string): string {
+  return path.startsWith('~/') ? `${homedir()}${path.slice(1)}` : path;
+}

@@ -1,0 +1,31 @@
+import type { Cancel, Clock } from '../clock.js';
+
+/** Node fires a timer beyond 2^31 ms at once, so long waits are walked in days. */
+const LONGEST_TIMER_MS = 24 * 3_600_000;
+
+/** The machine's own time. */
+export const systemClock: Clock = {
+  wall: () => Date.now(),
+  mono: () => performance.now(),
+  after(ms: number, run: () => void): Cancel {
+    const due = performance.now() + ms;
+    let timer: NodeJS.Timeout;
+    const arm = () => {
+      const left = due - performance.now();
+      timer = left > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(run, Math.max(0, left));
+    };
+    arm();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** RFC 3339 in UTC, as Kuma writes times: `2026-01-02T03:04:05Z` (with milliseconds only when there are some). */
+export function rfc3339(wallMs: number): string {
+  return new Date(wallMs).toISOString().replace('.000Z', 'Z');
+}
+
+/** The inverse of {@link rfc3339}: milliseconds since the epoch, or undefined for text that is not a time. */
+export function parseRfc3339(text: string): number | undefined {
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
+}

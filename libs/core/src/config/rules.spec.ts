@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import { ControlPlaneError } from '../errors.js';
+import { loadConfig } from './config.js';
+import type { Role } from './table.js';
+
+type Env = Readonly<Record<string, string>>;
+
+const EXPOSED = { KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE: '0.0.0.0' };
+
+/** What is said against an environment, one sentence a violation. */
+function refused(role: Role, env: Env): string[] {
+  try {
+    loadConfig({ role, env });
+    return [];
+  } catch (error) {
+    return ControlPlaneError.from(error).violations.map(({ field, reason }) => `${field}: ${reason}`);
+  }
+}
+
+const warned = (role: Role, env: Env) => loadConfig({ role, env }).warnings;
+
+describe('mode', () => {
+  it.each<[Role, string]>([
+    ['global', 'global'],
+    ['zone', 'zone'],
+    ['zone', 'standalone'],
+  ])('of a %s control plane may be %s', (role, mode) => {
+    expect(loadConfig({ role, env: { KUMA_MODE: mode } }).config.mode).toBe(role);
+  });
+
+  it.each<[Role, string]>([
+    ['global', 'zone'],
+    ['global', 'standalone'],
+    ['zone', 'global'],
+  ])('of a %s control plane may not be %s', (role, mode) => {
+    expect(refused(role, { KUMA_MODE: mode })).toEqual([
+      `KUMA_MODE: got "${mode}", but this is a ${role} control plane: leave it out or set it to ${role}`,
+    ]);
+  });
+
+  it('standalone is warned of', () => {
+    expect(warned('zone', { KUMA_MODE: 'standalone' })).toEqual([
+      'KUMA_MODE "standalone" is an old word for a zone without a global address; use "zone"',
+    ]);
+  });
+
+  it('standalone has no global address', () => {
+    const env = { KUMA_MODE: 'standalone', KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: 'grpc://global:5685' };
+    expect(refused('zone', env)).toEqual([
+      'KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: got "grpc://global:5685", but KUMA_MODE "standalone" is a zone without one: leave one of them out',
+    ]);
+  });
+});
+
+describe('ports', () => {
+  it.each<[Role, Env, string]>([
+    [
+      'zone',
+      { KUMA_API_SERVER_HTTP_PORT: '7000', KUMA_DIAGNOSTICS_SERVER_PORT: '7000' },
+      'KUMA_DIAGNOSTICS_SERVER_PORT: got "7000", which is the port of KUMA_API_SERVER_HTTP_PORT too: give each its own',
+    ],
+    [
+      'zone',
+      { KUMA_API_SERVER_HTTP_PORT: '5680' },
+      'KUMA_DIAGNOSTICS_SERVER_PORT: got "5680" (the default), which is the port of KUMA_API_SERVER_HTTP_PORT too: give each its own',
+    ],
+    [
+      'global',
+      { KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: '5681' },
+      'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: got "5681", which is the port of KUMA_API_SERVER_HTTP_PORT too: give each its own',
+    ],
+  ])('are used once: %s %j', (role, env, sentence) => {
+    expect(refused(role, env)).toEqual([sentence]);
+  });
+
+  it('that only global listens on do not bother a zone', () => {
+    expect(refused('zone', { KUMA_API_SERVER_HTTP_PORT: '5685' })).toEqual([]);
+  });
+
+  it('may all be any free one', () => {
+    expect(refused('zone', { KUMA_API_SERVER_HTTP_PORT: '0', KUMA_DIAGNOSTICS_SERVER_PORT: '0' })).toEqual([]);
+  });
+
+  it('are not compared when one of them is no port: it may be either', () => {
+    const env = { KUMA_API_SERVER_HTTP_PORT: 'x', KUMA_DIAGNOSTICS_SERVER_PORT: '5681' };
+    expect(refused('zone', env)).toEqual([
+      'KUMA_API_SERVER_HTTP_PORT: got "x", allowed: a whole number from 0 to 65535',
+    ]);
+  });
+});
+
+describe('KDS beyond loopback', () => {
+  it('is refused until it is said to be meant, since it hands out the signing keys', () => {
+    expect(refused('global', { ...EXPOSED, KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: '7685' })).toEqual([
+      'KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE: got "0.0.0.0", which is not loopback: anyone who reaches port 7685 there is given the signing keys; use 127.0.0.1, or set KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE to none to accept that',
+    ]);
+  });
+
+  it.each(['10.0.0.1', '::', '::ffff:127.0.0.1'])('is %s', (address) => {
+    expect(refused('global', { KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE: address })).toHaveLength(1);
+  });
+
+  it('is warned of when it is meant', () => {
+    expect(warned('global', { ...EXPOSED, KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE: 'none' })).toEqual([
+      'KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE is 0.0.0.0 without auth: anyone who reaches port 5685 there is given the signing keys',
+    ]);
+  });
+
+  it.each(['127.0.0.1', '127.9.9.9', '::1', 'localhost'])('is not %s', (address) => {
+    expect(warned('global', { KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE: address })).toEqual([]);
+  });
+
+  it('does not matter on a zone, which does not serve it', () => {
+    expect(warned('zone', EXPOSED)).toEqual([]);
+  });
+});
+
+describe('reconnecting', () => {
+  it('starts with a wait no longer than the longest', () => {
+    expect(refused('zone', { KOGUMA_MULTIZONE_ZONE_RECONNECT_BASE: '2m' })).toEqual([
+      'KOGUMA_MULTIZONE_ZONE_RECONNECT_BASE: got "2m", which is longer than KOGUMA_MULTIZONE_ZONE_RECONNECT_MAX: the wait grows from the one to the other',
+    ]);
+    expect(refused('zone', { KOGUMA_MULTIZONE_ZONE_RECONNECT_BASE: '1m' })).toEqual([]);
+  });
+});
+
+it('nothing is said of settings that may be in a part of the file that was not understood', () => {
+  const sources = { role: 'global', env: EXPOSED, yaml: 'koguma: {', yamlName: 'kuma.yaml' } as const;
+  expect(() => loadConfig(sources)).toThrow(/^configuration is not valid: kuma\.yaml: line 1, column \d+: [^;]*$/);
+});
+
+it('all that is wrong is told at once, values and rules', () => {
+  const env = { KUMA_MODE: 'zone', KUMA_STORE_TYPE: 'etcd', KUMA_API_SERVER_READ_ONLY: 'maybe', ...EXPOSED };
+  expect(refused('global', env).map((sentence) => sentence.split(':')[0])).toEqual([
+    'KUMA_STORE_TYPE',
+    'KUMA_API_SERVER_READ_ONLY',
+    'KUMA_MODE',
+    'KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE',
+  ]);
+});

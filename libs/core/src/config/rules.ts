@@ -1,0 +1,69 @@
+import type { Reading } from './read.js';
+import { type Config, type Path, SETTINGS } from './settings.js';
+import { type Role, type Setting, type Value, valueAt } from './table.js';
+import { isLoopback, port } from './values.js';
+
+/** What settings must be together, beyond what each must be alone. */
+type Rule = (config: Config, role: Role, reading: Reading<typeof SETTINGS>) => void;
+
+const modeFitsRole: Rule = ({ mode }, role, reading) => {
+  if (mode !== role) reading.refuse(`but this is a ${role} control plane: leave it out or set it to ${role}`, 'mode');
+};
+
+const standaloneHasNoGlobal: Rule = ({ mode, multizone }, role, reading) => {
+  if (role !== 'zone' || mode !== 'zone' || reading.writtenFor('mode') !== 'standalone') return;
+  const name = reading.nameOf('mode');
+  reading.warnings.push(`${name} "standalone" is an old word for a zone without a global address; use "zone"`);
+  if (multizone.zone.globalAddress === '') return;
+  const reason = `but ${name} "standalone" is a zone without one: leave one of them out`;
+  reading.refuse(reason, 'multizone.zone.globalAddress', 'mode');
+};
+
+const portsDiffer: Rule = (config, role, reading) => {
+  const taken = new Map<unknown, Path>();
+  for (const [path, number] of portsOf(config, role)) {
+    const other = taken.get(number);
+    if (other) reading.refuse(`which is the port of ${reading.nameOf(other)} too: give each its own`, path, other);
+    else if (number !== 0) taken.set(number, path);
+  }
+};
+
+/** KDS hands out every private signing key, so it never leaves the machine by accident. */
+const exposedKdsIsMeant: Rule = ({ koguma, multizone }, role, reading) => {
+  const { interface: address, authType } = koguma.multizone.global.kds;
+  if (role !== 'global' || isLoopback(address)) return;
+  const risk = `anyone who reaches port ${multizone.global.kds.grpcPort} there is given the signing keys`;
+  if (authType === 'none') {
+    reading.warnings.push(
+      `${reading.nameOf('koguma.multizone.global.kds.interface')} is ${address} without auth: ${risk}`,
+    );
+  } else {
+    const consent = `${reading.nameOf('koguma.multizone.global.kds.authType')} to none to accept that`;
+    const reason = `which is not loopback: ${risk}; use 127.0.0.1, or set ${consent}`;
+    reading.refuse(reason, 'koguma.multizone.global.kds.interface', 'koguma.multizone.global.kds.authType');
+  }
+};
+
+const reconnectGrows: Rule = ({ koguma }, role, reading) => {
+  const { base, max } = koguma.multizone.zone.reconnect;
+  if (role !== 'zone' || base <= max) return;
+  const other = reading.nameOf('koguma.multizone.zone.reconnect.max');
+  const paths = ['koguma.multizone.zone.reconnect.base', 'koguma.multizone.zone.reconnect.max'] as const;
+  reading.refuse(`which is longer than ${other}: the wait grows from the one to the other`, ...paths);
+};
+
+/** Every rule, in the order in which refusals are told. */
+export const RULES: readonly Rule[] = [
+  modeFitsRole,
+  standaloneHasNoGlobal,
+  portsDiffer,
+  exposedKdsIsMeant,
+  reconnectGrows,
+];
+
+/** The ports that a control plane of this role listens on: each row that holds one, so that a new row needs no rule. */
+function portsOf(config: Config, role: Role): [Path, unknown][] {
+  const rows = Object.entries(SETTINGS) as [Path, Setting<Value>][];
+  const listened = rows.filter(([, { schema, onlyFor = role }]) => schema === port && onlyFor === role);
+  return listened.map(([path]) => [path, valueAt(config, path)]);
+}

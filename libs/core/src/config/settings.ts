@@ -1,0 +1,90 @@
+import { type Nested, setting } from './table.js';
+import {
+  bool,
+  bytes,
+  duration,
+  filePath,
+  globalAddress,
+  list,
+  listenAddress,
+  offOnly,
+  oneOf,
+  port,
+  text,
+  zoneName,
+} from './values.js';
+
+const NOT_YET = 'not supported yet';
+const NO_TLS = 'not supported yet: use grpc:// over loopback or a private network';
+const ADMIN = ['mesh-system:admin'];
+const MIB = 1024 * 1024;
+
+const mode = oneOf(['global', 'zone', 'standalone']).transform((word) => (word === 'standalone' ? 'zone' : word));
+
+/**
+ * Every setting, by its YAML path; the environment name is made from the path. What Kuma does not have is under
+ * `koguma`. Names are Kuma's, and so are defaults, except that the store is SQLite, that servers listen on loopback
+ * until told otherwise, and that KDS has no TLS yet.
+ */
+export const SETTINGS = {
+  mode: setting(mode, ({ role }) => role),
+  environment: setting(oneOf(['universal'], { kubernetes: NOT_YET }), 'universal'),
+  'general.workDir': setting(filePath, '~/.koguma'),
+
+  'store.type': setting(oneOf(['memory', 'sqlite'], { postgres: NOT_YET, kubernetes: NOT_YET }), 'sqlite'),
+  'store.unsafeDelete': setting(bool, false),
+  'koguma.store.sqlite.path': setting(filePath, ({ role, at }) => `${at('general.workDir')}/${role}.db`),
+
+  'apiServer.http.interface': setting(listenAddress, '127.0.0.1'),
+  'apiServer.http.port': setting(port, 5681),
+  'apiServer.readOnly': setting(bool, false),
+  'apiServer.authn.type': setting(oneOf(['tokens'], { adminClientCerts: NOT_YET }), 'tokens'),
+  'apiServer.authn.localhostIsAdmin': setting(bool, true),
+  'apiServer.authn.tokens.bootstrapAdminToken': setting(bool, true),
+  'apiServer.authn.tokens.enableIssuer': setting(bool, true),
+  'apiServer.authn.tokens.validator.useSecrets': setting(bool, true),
+  'koguma.http.maxBodySize': setting(bytes, 16 * MIB),
+
+  'dpServer.authn.dpProxy.dpToken.enableIssuer': setting(bool, true),
+  'dpServer.authn.dpProxy.dpToken.validator.useSecrets': setting(bool, true),
+  'dpServer.authn.zoneProxy.zoneToken.enableIssuer': setting(bool, true),
+  'dpServer.authn.zoneProxy.zoneToken.validator.useSecrets': setting(bool, true),
+
+  'access.static.adminResources.users': setting(list, ADMIN),
+  'access.static.adminResources.groups': setting(list, ADMIN),
+  'access.static.generateDpToken.users': setting(list, ADMIN),
+  'access.static.generateDpToken.groups': setting(list, ADMIN),
+  'access.static.generateUserToken.users': setting(list, ADMIN),
+  'access.static.generateUserToken.groups': setting(list, ADMIN),
+  'access.static.generateZoneToken.users': setting(list, ADMIN),
+  'access.static.generateZoneToken.groups': setting(list, ADMIN),
+
+  'multizone.global.kds.grpcPort': setting(port, 5685, { onlyFor: 'global' }),
+  'multizone.global.kds.maxMsgSize': setting(bytes, 10 * MIB, { onlyFor: 'global' }),
+  'multizone.global.kds.zoneInsightFlushInterval': setting(duration, 10_000, { onlyFor: 'global' }),
+  'multizone.global.kds.tlsEnabled': setting(offOnly(NO_TLS), false, { onlyFor: 'global' }),
+  'koguma.multizone.global.kds.interface': setting(listenAddress, '127.0.0.1', { onlyFor: 'global' }),
+  /** Empty: not decided, which is enough on loopback only. */
+  'koguma.multizone.global.kds.authType': setting(oneOf(['none', ''], { cpToken: NOT_YET }), '', { onlyFor: 'global' }),
+
+  'multizone.zone.name': setting(zoneName, 'default', { onlyFor: 'zone' }),
+  'multizone.zone.globalAddress': setting(globalAddress, '', { onlyFor: 'zone' }),
+  'multizone.zone.kds.maxMsgSize': setting(bytes, 10 * MIB, { onlyFor: 'zone' }),
+  'koguma.multizone.zone.reconnect.base': setting(duration, 1_000, { onlyFor: 'zone' }),
+  'koguma.multizone.zone.reconnect.max': setting(duration, 60_000, { onlyFor: 'zone' }),
+  /** The cluster id of the global that this zone may take in place of the one it knows. */
+  'koguma.multizone.zone.adoptClusterId': setting(text, '', { onlyFor: 'zone' }),
+
+  'diagnostics.serverPort': setting(port, 5680),
+  'koguma.diagnostics.interface': setting(listenAddress, '127.0.0.1'),
+  'defaults.skipMeshCreation': setting(bool, false),
+
+  'koguma.lab': setting(bool, false),
+  'koguma.log.level': setting(oneOf(['debug', 'info', 'warn', 'error']), 'info'),
+};
+
+/** The YAML path of a setting. */
+export type Path = keyof typeof SETTINGS;
+
+/** The configuration of one control plane. Durations are in milliseconds, sizes in bytes. */
+export type Config = Nested<typeof SETTINGS>;

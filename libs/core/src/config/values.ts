@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { parseDuration } from '../duration.js';
+
+// Each schema reads text and says in one message what is allowed, whatever is wrong with the value.
+
+function wholeNumber(from: number, to: number) {
+  const error = `allowed: a whole number from ${from} to ${to}`;
+  const number = z.number().min(from, { error }).max(to, { error });
+  return z
+    .string({ error })
+    .regex(/^\d{1,15}$/, { error })
+    .transform(Number)
+    .pipe(number);
+}
+
+/** A port to listen on; 0 takes any free one. */
+export const port = wholeNumber(0, 65_535);
+
+/** A size in bytes. Kuma keeps these in 32 bits. */
+export const bytes = wholeNumber(1, 2 ** 32 - 1);
+
+/** What Go's `strconv.ParseBool` reads. */
+export const bool = z.stringbool({
+  truthy: ['1', 't', 'T', 'true', 'TRUE', 'True'],
+  falsy: ['0', 'f', 'F', 'false', 'FALSE', 'False'],
+  case: 'sensitive',
+  error: 'allowed: true or false',
+});
+
+/** Any text, none included. */
+export const text = z.string({ error: 'allowed: text' });
+
+/** A path of a file or directory. */
+export const filePath = z.string({ error: 'allowed: a path' }).min(1, { error: 'allowed: a path' });
+
+/**
+ * One of some words. Words that Kuma knows and that are not offered here are refused with a reason of their own, so
+ * that nobody takes them for a typing mistake.
+ */
+export function oneOf<const Word extends string>(
+  words: readonly Word[],
+  refused: Readonly<Record<string, string>> = {},
+) {
+  const allowed = `allowed: ${words.filter((word) => word !== '').join(', ')}`;
+  return z.enum(words as readonly [Word, ...Word[]], {
+    error: ({ input }) => {
+      const known = typeof input === 'string' && Object.hasOwn(refused, input) ? refused[input] : undefined;
+      return known === undefined ? allowed : `${known}; ${allowed}`;
+    },
+  });
+}
+
+const DURATION = 'allowed: a duration above zero, such as 500ms, 10s or 1m30s';
+
+/** A positive Go duration, in milliseconds. */
+export const duration = z.string({ error: DURATION }).transform((written, context) => {
+  const nanos = nanosOf(written);
+  if (nanos > 0n) return Number(nanos) / 1e6;
+  context.addIssue({ code: 'custom', message: DURATION });
+  return z.NEVER;
+});
+
+function nanosOf(written: string): bigint {
+  try {
+    return parseDuration(written);
+  } catch {
+    return 0n;
+  }
+}
+
+const LIST = 'allowed: a list of names, separated by commas in the environment';
+
+/** Names: a YAML list, or text with commas. Empty text is an empty list. */
+export const list = z
+  .union([z.array(z.string()), z.string().transform((written) => written.split(','))], {
+    error: LIST,
+  })
+  .transform((names): readonly string[] => names.map((name) => name.trim()).filter((name) => name !== ''));
+
+const INTERFACE = { error: 'allowed: an IP address of this machine, or localhost' };
+
+/** An address to listen on. */
+export const listenAddress = z.union([z.ipv4(), z.ipv6(), z.literal('localhost')], INTERFACE);
+
+/** Whether only this machine reaches a {@link listenAddress}. Unusual spellings count as reachable: the safe guess. */
+export function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || address.startsWith('127.');
+}
+
+const ZONE_NAME = { error: 'allowed: lower-case letters, digits and inner hyphens, at most 63 (RFC 1123)' };
+
+/** A zone's name ends up in host names, so it is one DNS label. */
+export const zoneName = z.string(ZONE_NAME).regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, ZONE_NAME);
+
+const GLOBAL_ADDRESS = { error: 'allowed: grpc://HOST:PORT, or nothing for a stand-alone zone' };
+const GRPC_ADDRESS = /^grpc:\/\/(?:[\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})$/;
+
+/** Where a zone finds global; empty for a zone without one. */
+export const globalAddress = z
+  .string(GLOBAL_ADDRESS)
+  .refine((address) => !address.startsWith('grpcs://'), {
+    error: 'not supported yet: use grpc:// over loopback or a private network',
+    abort: true,
+  })
+  .refine((address) => address === '' || isPort(GRPC_ADDRESS.exec(address)?.[1]), GLOBAL_ADDRESS);
+
+function isPort(digits: string | undefined): boolean {
+  return digits !== undefined && Number(digits) >= 1 && Number(digits) <= 65_535;
+}
+
+/** A switch for what is not built: only off is allowed. */
+export function offOnly(reason: string) {
+  return bool.refine((on) => !on, { error: reason });
+}

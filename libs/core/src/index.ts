@@ -1,0 +1,17 @@
+export { expandHome, type Machine, type Running, runCommand } from './adapters/command.js';
+export { type ListenAddress, Listener } from './adapters/listener.js';
+export { pinoLog } from './adapters/pino-log.js';
+export { parseRfc3339, rfc3339, systemClock } from './adapters/system-clock.js';
+export { systemEntropy } from './adapters/system-entropy.js';
+export { type Cancel, type Clock, epochSeconds, sleep } from './clock.js';
+export { loadConfig, maskConfig } from './config/config.js';
+export type { ConfigSources } from './config/read.js';
+export type { Config } from './config/settings.js';
+export type { Role } from './config/table.js';
+export { formatDuration, NANOS_PER_MILLISECOND, NANOS_PER_SECOND, parseDuration } from './duration.js';
+export { type Entropy, jittered, SeededEntropy } from './entropy.js';
+export { ControlPlaneError, ERROR_STATUS, type ErrorCode, invalid, unreachable, type Violation } from './errors.js';
+export { type Log, type LogFields, SILENT } from './log.js';
+export { type Task, Tasks } from './tasks.js';
+export { KUMA_VERSION, VERSION } from './version.js';
+export { VirtualClock } from './virtual-clock.js';

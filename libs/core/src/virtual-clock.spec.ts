@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { epochSeconds, sleep } from './clock.js';
+import { VirtualClock } from './virtual-clock.js';
+
+describe('VirtualClock', () => {
+  it('stands still until it is moved', () => {
+    const clock = new VirtualClock(5_000);
+    expect([clock.wall(), clock.mono(), clock.next()]).toEqual([5_000, 0, undefined]);
+    clock.moveTo(1_500);
+    expect([clock.wall(), clock.mono()]).toEqual([6_500, 1_500]);
+  });
+
+  it('fires deadlines in order of time, and of setting where times are equal', () => {
+    const clock = new VirtualClock();
+    const fired: string[] = [];
+    clock.after(20, () => fired.push(`late at ${clock.mono()}`));
+    clock.after(10, () => fired.push(`first at ${clock.mono()}`));
+    clock.after(10, () => fired.push(`second at ${clock.mono()}`));
+    expect(clock.next()).toBe(10);
+    while (clock.step());
+    expect(fired).toEqual(['first at 10', 'second at 10', 'late at 20']);
+  });
+
+  it('fires one deadline a step, so that a peer may act in between', () => {
+    const clock = new VirtualClock();
+    const fired: number[] = [];
+    clock.after(1, () => fired.push(1));
+    clock.after(1, () => fired.push(2));
+    expect(clock.step()).toBe(true);
+    expect(fired).toEqual([1]);
+  });
+
+  it('does not step past a limit, and moves no time when it does not fire', () => {
+    const clock = new VirtualClock();
+    clock.after(10, () => undefined);
+    expect(clock.step(9)).toBe(false);
+    expect(clock.mono()).toBe(0);
+    expect(clock.step(10)).toBe(true);
+    expect(clock.step()).toBe(false);
+  });
+
+  it('fires what a deadline sets for now, or for before now, at the same time', () => {
+    const clock = new VirtualClock();
+    const fired: number[] = [];
+    clock.after(10, () => clock.after(-5, () => fired.push(clock.mono())));
+    while (clock.step());
+    expect(fired).toEqual([10]);
+  });
+
+  it('never fires what was cancelled, and cancelling again does nothing', () => {
+    const clock = new VirtualClock();
+    const fired: string[] = [];
+    const cancel = clock.after(10, () => fired.push('cancelled'));
+    clock.after(10, () => fired.push('kept'));
+    cancel();
+    cancel();
+    while (clock.step());
+    cancel();
+    expect(fired).toEqual(['kept']);
+  });
+
+  it('skews wall time alone', () => {
+    const clock = new VirtualClock(10_000);
+    clock.after(100, () => undefined);
+    clock.skew(-4_000);
+    expect([clock.wall(), clock.mono(), clock.next()]).toEqual([6_000, 0, 100]);
+  });
+
+  it('refuses to go back', () => {
+    const clock = new VirtualClock();
+    clock.moveTo(10);
+    expect(() => clock.moveTo(9)).toThrow(RangeError);
+  });
+});
+
+describe('sleep', () => {
+  it('ends at its time', async () => {
+    const clock = new VirtualClock();
+    const slept = sleep(clock, 100, new AbortController().signal);
+    clock.step();
+    await slept;
+    expect(clock.mono()).toBe(100);
+  });
+
+  it('ends at once with its signal, and leaves no deadline behind', async () => {
+    const clock = new VirtualClock();
+    const stopping = new AbortController();
+    const slept = sleep(clock, 100, stopping.signal);
+    stopping.abort();
+    await slept;
+    expect([clock.mono(), clock.next()]).toEqual([0, undefined]);
+  });
+
+  it('does not start with a signal that has ended', async () => {
+    const clock = new VirtualClock();
+    await sleep(clock, 100, AbortSignal.abort());
+    expect(clock.next()).toBeUndefined();
+  });
+});
+
+describe('epochSeconds', () => {
+  it('rounds down, as NumericDate is written', () => {
+    expect(epochSeconds(new VirtualClock(1_999))).toBe(1);
+  });
+});
