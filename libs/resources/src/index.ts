@@ -1,0 +1,32 @@
+export {
+  DEFAULT_MESH, type InTransaction,
+  type Opinion,
+  ResourceManager,
+  type Write,
+  type WriteHook,
+  type WriteOptions,
+  type WriteResult,
+} from './manager.js';
+export { MemoryStore } from './memory-store.js';
+export { isLabel, LABEL_RULE } from './names.js';
+export {
+  byMeshAndName,
+  type ConfigSpec,
+  type Draft,
+  describe,
+  isFromGlobal,
+  keyText,
+  LABEL,
+  type Resource,
+  type ResourceKey,
+  type ResourceType,
+  type SecretSpec,
+  type Spec,
+  type ZoneSpec,
+} from './resource.js';
+export { openSqliteStore, type SqliteStoreOptions } from './sql/sqlite.js';
+export type { Committed, Entry, Feed, ResourceStore, Revision, StoreTransaction } from './store.js';
+export { isInsight, RESOURCE_TYPES, SYNCED_TYPES, type TypeDescriptor } from './types.js';
+export { ResourceView, type ViewChange } from './view.js';
+export { isOnline, type KdsSubscription, type ZoneInsightSpec } from './zone.js';
+export { openStore } from './open-store.js';

@@ -1,0 +1,169 @@
+import { ControlPlaneError } from '@koguma/core';
+import {
+  byMeshAndName,
+  type Draft,
+  describe,
+  keyText,
+  type Resource,
+  type ResourceKey,
+  type ResourceType,
+} from './resource.js';
+import type { Committed, Entry, Feed, ResourceStore, Revision, StoreTransaction } from './store.js';
+import { isInsight } from './types.js';
+
+type Rows = Map<string, Resource>;
+
+/** How many changed keys the log remembers before old ones are pruned and slow readers must start over. */
+const DEFAULT_LOG_LIMIT = 10_000;
+
+/**
+ * Resources in memory: for labs, tests and simulations. It lives as long as the object, so a simulated node can
+ * crash and come back to it; a wipe is a new object with a new epoch.
+ */
+export class MemoryStore implements ResourceStore {
+  readonly shared = false;
+  readonly #wakes = new Set<() => void>();
+  readonly #logLimit: number;
+  #rows: Rows = new Map();
+  #revision: Revision;
+  #log: { n: number; key: ResourceKey }[] = [];
+  #prunedTo = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(epoch: string, { logLimit = DEFAULT_LOG_LIMIT }: { logLimit?: number } = {}) {
+    this.#revision = { epoch, n: 0 };
+    this.#logLimit = logLimit;
+  }
+
+  async get<R extends Resource = Resource>(key: ResourceKey): Promise<R | undefined> {
+    return this.#rows.get(keyText(key)) as R | undefined;
+  }
+
+  async list(type: ResourceType, mesh?: string): Promise<Resource[]> {
+    return listOf(this.#rows, type, mesh);
+  }
+
+  transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<Committed<T>> {
+    const mine = this.#turn.then(async () => {
+      const tx = new MemoryTransaction(this.#rows);
+      const value = await work(tx).finally(() => tx.end());
+      this.#commit(tx);
+      return { value, revision: this.#revision };
+    });
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async since(after: Revision | undefined): Promise<Feed> {
+    const revision = this.#revision;
+    if (after === undefined || after.epoch !== revision.epoch || after.n < this.#prunedTo || after.n > revision.n) {
+      const entries = [...this.#rows.values()].filter((row) => !isInsight(row.type)).map((row) => this.#entry(row));
+      return { revision, reset: true, entries };
+    }
+    const changed = new Map<string, ResourceKey>();
+    for (let index = this.#log.length - 1; index >= 0; index--) {
+      const { n, key } = this.#log[index] as { n: number; key: ResourceKey };
+      if (n <= after.n) break;
+      changed.set(keyText(key), key);
+    }
+    return { revision, reset: false, entries: [...changed.values()].map((key) => this.#entry(key)) };
+  }
+
+  onCommit(wake: () => void): () => void {
+    this.#wakes.add(wake);
+    return () => this.#wakes.delete(wake);
+  }
+
+  async close(): Promise<void> {
+    this.#wakes.clear();
+  }
+
+  #commit(tx: MemoryTransaction): void {
+    this.#rows = tx.rows;
+    const changed = tx.changes.map(({ key }) => key).filter((key) => !isInsight(key.type));
+    if (changed.length === 0) return;
+    const n = this.#revision.n + 1;
+    this.#revision = { epoch: this.#revision.epoch, n };
+    for (const key of changed) this.#log.push({ n, key });
+    while (this.#log.length > this.#logLimit) this.#prunedTo = this.#log.shift()?.n ?? this.#prunedTo;
+    for (const wake of this.#wakes) wake();
+  }
+
+  #entry({ type, mesh, name }: ResourceKey): Entry {
+    const key = { type, mesh, name };
+    return { key, resource: this.#rows.get(keyText(key)) };
+  }
+}
+
+class MemoryTransaction implements StoreTransaction {
+  readonly rows: Rows;
+  readonly changes: { readonly key: ResourceKey; readonly before: Resource | undefined }[] = [];
+  #ended = false;
+
+  constructor(committed: Rows) {
+    this.rows = new Map(committed);
+  }
+
+  /** After this it takes no writes: the rows belong to the store. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  async get<R extends Resource = Resource>(key: ResourceKey): Promise<R | undefined> {
+    return this.rows.get(keyText(key)) as R | undefined;
+  }
+
+  async list(type: ResourceType, mesh?: string): Promise<Resource[]> {
+    return listOf(this.rows, type, mesh);
+  }
+
+  async create(draft: Draft): Promise<Resource> {
+    if (this.rows.has(keyText(draft))) throw new ControlPlaneError('conflict', `${describe(draft)} already exists`);
+    return this.#put({ ...draft, version: 1 });
+  }
+
+  async update(resource: Resource): Promise<Resource> {
+    const stored = this.rows.get(keyText(resource));
+    if (!stored || stored.version !== resource.version) {
+      throw new ControlPlaneError('conflict', `${describe(resource)} was changed meanwhile: read it again and retry`);
+    }
+    return this.#put({ ...resource, creationTime: stored.creationTime, version: stored.version + 1 });
+  }
+
+  async delete(key: ResourceKey): Promise<void> {
+    if (!this.rows.has(keyText(key))) throw new ControlPlaneError('not_found', `${describe(key)} is not found`);
+    this.#set(key, undefined);
+  }
+
+  async savepoint<T>(work: () => Promise<T>): Promise<T> {
+    const begun = this.changes.length;
+    try {
+      return await work();
+    } catch (error) {
+      for (const { key, before } of this.changes.splice(begun).reverse()) this.#place(key, before);
+      throw error;
+    }
+  }
+
+  #put(resource: Resource): Resource {
+    this.#set(resource, resource);
+    return resource;
+  }
+
+  #set(key: ResourceKey, next: Resource | undefined): void {
+    if (this.#ended) throw new TypeError('this transaction has ended');
+    this.changes.push({ key, before: this.rows.get(keyText(key)) });
+    this.#place(key, next);
+  }
+
+  #place(key: ResourceKey, resource: Resource | undefined): void {
+    if (resource) this.rows.set(keyText(key), resource);
+    else this.rows.delete(keyText(key));
+  }
+}
+
+function listOf(rows: Rows, type: ResourceType, mesh: string | undefined): Resource[] {
+  return [...rows.values()]
+    .filter((row) => row.type === type && (mesh === undefined || row.mesh === mesh))
+    .sort(byMeshAndName);
+}

@@ -1,0 +1,46 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = new URL('../../../', import.meta.url).href;
+
+/** Lets a bare Node run our sources: `.js` means the `.ts` beside it, and our packages are their `src`. */
+const HOOKS = `
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+const { transformFile } = createRequire(${JSON.stringify(ROOT)})('@swc/core');
+export function resolve(specifier, context, next) {
+  const ours = /^@koguma\\/([a-z-]+)$/.exec(specifier);
+  if (ours) return next(${JSON.stringify(ROOT)} + 'libs/' + ours[1] + '/src/index.ts', context);
+  const source = specifier.startsWith('.') && context.parentURL.endsWith('.ts');
+  return next(source ? specifier.replace(/\\.js$/, '.ts') : specifier, context);
+}
+export async function load(url, context, next) {
+  if (!url.endsWith('.ts')) return next(url, context);
+  const jsc = { target: 'es2022', parser: { syntax: 'typescript', decorators: true } };
+  const { code } = await transformFile(fileURLToPath(url), { swcrc: false, module: { type: 'es6' }, jsc });
+  return { format: 'module', source: code, shortCircuit: true };
+}
+`;
+const REGISTER = `import { register } from 'node:module'; register(${JSON.stringify(asUrl(HOOKS))});`;
+
+export interface SecondProcess {
+  readonly child: ChildProcess;
+  /** How it ended: the signal, or null when it ended by itself. */
+  readonly ended: Promise<NodeJS.Signals | null>;
+  /** Each line of standard output, as it comes; it ends with the process. */
+  readonly lines: AsyncIterableIterator<string>;
+}
+
+/** Runs an ES module's text in a real process of its own; it can import this package as `@koguma/resources`. */
+export function startProcess(script: string): SecondProcess {
+  const args = ['--import', asUrl(REGISTER), '--input-type=module', '--eval', script];
+  const child = spawn(process.execPath, args, { cwd: fileURLToPath(ROOT), stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('exit', (_code, signal) => resolve(signal)));
+  return { child, ended, lines };
+}
+
+function asUrl(module: string): string {
+  return `data:text/javascript,${encodeURIComponent(module)}`;
+}

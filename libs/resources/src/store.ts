@@ -1,0 +1,69 @@
+import type { Draft, Resource, ResourceKey, ResourceType } from './resource.js';
+
+/**
+ * A point in a store's history. `n` grows by one with each committed transaction that changed something;
+ * a wiped or restored store is another epoch, in which numbers cannot be compared.
+ */
+export interface Revision {
+  readonly epoch: string;
+  readonly n: number;
+}
+
+/** One resource that changed after the asked revision: its present state, or undefined when it is gone. */
+export interface Entry {
+  readonly key: ResourceKey;
+  readonly resource: Resource | undefined;
+}
+
+/** All that changed between two revisions, as of exactly `revision`. */
+export interface Feed {
+  readonly revision: Revision;
+  /** True: the entries are all there is (first read, another epoch, or a reader behind the pruned log). */
+  readonly reset: boolean;
+  readonly entries: readonly Entry[];
+}
+
+/** What can be done inside one transaction. Nothing is seen outside until it commits. */
+export interface StoreTransaction {
+  get<R extends Resource = Resource>(key: ResourceKey): Promise<R | undefined>;
+  /** Ordered by mesh and name. `mesh` left out means every mesh. */
+  list(type: ResourceType, mesh?: string): Promise<Resource[]>;
+  /** @throws ControlPlaneError `conflict` when the key exists */
+  create(draft: Draft): Promise<Resource>;
+  /** @throws ControlPlaneError `conflict` when the stored version is not `resource.version` */
+  update(resource: Resource): Promise<Resource>;
+  /** @throws ControlPlaneError `not_found` */
+  delete(key: ResourceKey): Promise<void>;
+  /** Runs a part that can fail alone: when `work` throws, what it wrote is undone and the error passes on. */
+  savepoint<T>(work: () => Promise<T>): Promise<T>;
+}
+
+export interface Committed<T> {
+  readonly value: T;
+  /** The store's revision that holds this transaction; unchanged if it changed nothing that is revisioned. */
+  readonly revision: Revision;
+}
+
+/**
+ * Where resources live. Adapters: memory, and SQL (SQLite). One contract suite holds for all.
+ *
+ * Insight types ({@link isInsight}) are stored like others but never make a revision and never appear in a feed:
+ * they are counters, and one revision for each would drown the changes that matter.
+ */
+export interface ResourceStore {
+  /** True when other processes write to the same store, so that commits can happen without `onCommit`. */
+  readonly shared: boolean;
+  get<R extends Resource = Resource>(key: ResourceKey): Promise<R | undefined>;
+  /** Ordered by mesh and name. `mesh` left out means every mesh. */
+  list(type: ResourceType, mesh?: string): Promise<Resource[]>;
+  /**
+   * Runs `work` alone among writers and commits it whole, or not at all when it throws. All changes of one
+   * transaction share one revision, and revisions have no gaps.
+   */
+  transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<Committed<T>>;
+  /** What changed after `after`, read in one snapshot; with undefined, everything. */
+  since(after: Revision | undefined): Promise<Feed>;
+  /** Called after a commit that made a revision. Only a wake-up: it may come late, twice, or be lost. */
+  onCommit(wake: () => void): () => void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,27 @@
+import type { Spec } from './resource.js';
+
+/**
+ * One connection of a zone to global, as Kuma keeps it (`kuma.system.v1alpha1.KDSSubscription`, JSON mapping):
+ * times are RFC 3339, 64-bit counters are strings.
+ */
+export interface KdsSubscription extends Spec {
+  readonly id: string;
+  readonly globalInstanceId: string;
+  readonly zoneInstanceId?: string;
+  readonly connectTime: string;
+  /** Absent while the connection is open. */
+  readonly disconnectTime?: string;
+  readonly status?: Spec;
+  readonly version?: Spec;
+  /** The zone's configuration as JSON text, secrets masked. */
+  readonly config?: string;
+}
+
+export interface ZoneInsightSpec extends Spec {
+  readonly subscriptions?: readonly KdsSubscription[];
+}
+
+/** Connected, as Kuma shows it: some subscription is open. It says nothing of being in sync. */
+export function isOnline(insight: ZoneInsightSpec | undefined): boolean {
+  return insight?.subscriptions?.some((subscription) => subscription.disconnectTime === undefined) ?? false;
+}
