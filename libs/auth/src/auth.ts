@@ -1,0 +1,103 @@
+import type { Clock, Entropy, Log } from '@koguma/core';
+import type { ResourceManager, ResourceView, WriteHook } from '@koguma/resources';
+import { Access, type AccessGrants } from './access.js';
+import { AdminToken } from './admin-token.js';
+import type { TokenCrypto } from './crypto.js';
+import { DefaultKeys } from './default-keys.js';
+import { TokenIssuer } from './issuer.js';
+import { Revocations } from './revocations.js';
+import { SecretKeys, type StaticKey, StaticKeys } from './signing-keys.js';
+import { type TokenKind, type TokenKindName, tokenKind } from './token-kinds.js';
+import { Users } from './users.js';
+import { TokenValidator } from './validator.js';
+import { secretWriteChecks } from './write-checks.js';
+
+/** Kuma's switches for one family of kinds. */
+export interface TokenSwitches {
+  readonly enableIssuer: boolean;
+  readonly useSecrets: boolean;
+}
+
+export interface AuthSettings {
+  readonly switches: Readonly<Record<TokenKind['switches'], TokenSwitches>>;
+  readonly staticKeys: readonly StaticKey[];
+  readonly grants: AccessGrants;
+  readonly localhostIsAdmin: boolean;
+  readonly bootstrapAdminToken: boolean;
+}
+
+export interface AuthParts {
+  readonly view: ResourceView;
+  readonly crypto: TokenCrypto;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly settings: AuthSettings;
+  /** A zone with a global. */
+  readonly federated: boolean;
+  /** Why a key may be missing on this control plane, beyond what the table tells. */
+  readonly hint?: () => string;
+}
+
+/** The token system of one control plane, put together. */
+export class Auth {
+  readonly keys: SecretKeys;
+  readonly revocations: Revocations;
+  readonly issuer: TokenIssuer;
+  readonly validator: TokenValidator;
+  readonly users: Users;
+  readonly access: Access;
+  /** What must hold when secrets and meshes are written; give them to the resource manager. */
+  readonly writeHooks: readonly WriteHook[];
+  readonly #defaults: DefaultKeys;
+  readonly #parts: AuthParts;
+
+  constructor(parts: AuthParts) {
+    const { view, crypto, clock, entropy, log, settings, federated } = parts;
+    const switches = (kind: TokenKindName) => settings.switches[tokenKind(kind).switches];
+    const hint = (kind: TokenKindName) => (federated ? hintInZone(tokenKind(kind), parts.hint?.() ?? '') : '');
+    this.#parts = parts;
+    this.keys = new SecretKeys({ view, crypto, log, federated });
+    this.revocations = new Revocations(view);
+    this.issuer = new TokenIssuer({
+      keys: this.keys,
+      crypto,
+      clock,
+      entropy,
+      enabled: (kind) => switches(kind).enableIssuer,
+      hint,
+    });
+    const secrets = {
+      find: (kind: TokenKindName, mesh: string, kid: string) =>
+        switches(kind).useSecrets ? this.keys.find(kind, mesh, kid) : [],
+    };
+    const sources = [new StaticKeys(settings.staticKeys), secrets];
+    this.validator = new TokenValidator({ sources, revocations: this.revocations, crypto, view, clock, hint });
+    this.users = new Users({ validator: this.validator, log, localhostIsAdmin: settings.localhostIsAdmin });
+    this.access = new Access(settings.grants);
+    const usesSecrets = (kind: TokenKindName) => switches(kind).enableIssuer || switches(kind).useSecrets;
+    this.#defaults = new DefaultKeys({ crypto, clock, log, federated, usesSecrets });
+    this.writeHooks = [secretWriteChecks(crypto, this.keys), this.#defaults.hook()];
+  }
+
+  /** Makes the first keys that the table asks for. Nothing may be served before. */
+  prepare(manager: ResourceManager): Promise<void> {
+    return this.#defaults.ensure(manager, this.#parts.view);
+  }
+
+  /** Looks after the admin token until the signal ends. */
+  async run(manager: ResourceManager, signal: AbortSignal): Promise<void> {
+    const { view, clock, log, settings } = this.#parts;
+    const { enableIssuer, useSecrets } = settings.switches.userToken;
+    if (!settings.bootstrapAdminToken || !enableIssuer || !useSecrets) return;
+    await new AdminToken({ issuer: this.issuer, validator: this.validator, manager, view, clock, log }).run(signal);
+  }
+}
+
+/** Where a token of this kind can be had, when the zone lacks the key. */
+function hintInZone(row: TokenKind, known: string): string {
+  if (row.crossing === 'never') return '';
+  if (row.crossing === 'public')
+    return `${row.kind} tokens are issued on the global control plane, this zone only checks them`;
+  return known;
+}

@@ -1,0 +1,32 @@
+export { Access, type AccessGrants, type AccessRight } from './access.js';
+export { joseCrypto } from './adapters/jose-crypto.js';
+export { NodeRsaKey, parseRsaKey } from './adapters/rsa-keys.js';
+export { Auth, type AuthSettings } from './auth.js';
+export type { RsaKey, TokenCrypto } from './crypto.js';
+export type { Caller } from './local-caller.js';
+export { readOnlyReason } from './ownership.js';
+export {
+  ADMIN_TOKEN_NAME,
+  isKeptLocal,
+  knownSecretNames,
+  type Secret,
+  type SecretRole,
+  secretBytes,
+  secretRole,
+  secretSpec,
+  secretText,
+} from './secrets.js';
+export { authSettings } from './settings.js';
+export type { StaticKey, StoredKey } from './signing-keys.js';
+export {
+  isTokenKind,
+  TOKEN_KIND_NAMES,
+  TOKEN_KINDS,
+  type TokenKind,
+  type TokenKindName,
+  tokenKind,
+} from './token-kinds.js';
+export type { RejectionReason } from './token-reader.js';
+export { type IssueOrder, readTokenRequest } from './token-requests.js';
+export { ADMIN, ANONYMOUS, type User } from './users.js';
+export { type Proof, type Step, TokenRejected, type Verdict } from './validator.js';

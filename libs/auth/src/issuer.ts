@@ -1,0 +1,57 @@
+import { type Clock, ControlPlaneError, type Entropy, epochSeconds } from '@koguma/core';
+import type { TokenCrypto } from './crypto.js';
+import type { SecretKeys } from './signing-keys.js';
+import { type TokenKindName, type TokenRequest, tokenKind } from './token-kinds.js';
+
+/** Tokens are good this long before they are made, for validators whose clock is behind. */
+const NOT_BEFORE_SECONDS = 300;
+
+interface Parts {
+  readonly keys: SecretKeys;
+  readonly crypto: TokenCrypto;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  /** False where the configuration says that this control plane issues no tokens of the kind. */
+  readonly enabled: (kind: TokenKindName) => boolean;
+  /** Says why a key may be missing here and where to go; '' when there is nothing to add. */
+  readonly hint: (kind: TokenKindName) => string;
+}
+
+/** Makes tokens. Nothing of them is stored. */
+export class TokenIssuer {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Signs with the latest key of the kind (and mesh). `iat` is now, `nbf` five minutes before, `exp` is
+   * `validForSeconds` after, `jti` a new UUID.
+   * @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled`
+   */
+  async issue(kind: TokenKindName, { identity, mesh }: TokenRequest, validForSeconds: number): Promise<string> {
+    if (!this.#parts.enabled(kind)) {
+      throw new ControlPlaneError('issuer_disabled', 'issuing tokens using the control plane is disabled.');
+    }
+    const signing = this.#parts.keys.latest(kind, mesh);
+    if (!signing) throw this.#missing(kind, mesh);
+    const issuedAt = epochSeconds(this.#parts.clock);
+    const claims = {
+      ...identity,
+      exp: issuedAt + validForSeconds,
+      nbf: issuedAt - NOT_BEFORE_SECONDS,
+      iat: issuedAt,
+      jti: this.#parts.entropy.uuid(),
+    };
+    return this.#parts.crypto.sign(signing.kid, claims, signing.key);
+  }
+
+  #missing(kind: TokenKindName, mesh: string): ControlPlaneError {
+    const row = tokenKind(kind);
+    const where = row.secretType === 'Secret' ? ` in mesh "${mesh}"` : '';
+    const advice = this.#parts.hint(kind) || 'create one, or check that the mesh exists';
+    const missing = `there is no signing key with KID 1. ${row.secretType} of name "${row.signingKeyPrefix(mesh)}-1"${where} is not found`;
+    return new ControlPlaneError('signing_key_not_found', `${missing}: ${advice}`);
+  }
+}

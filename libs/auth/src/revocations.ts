@@ -1,0 +1,71 @@
+import { type Entry, keyText, type ResourceView } from '@koguma/resources';
+import { type Secret, secretRole, secretText } from './secrets.js';
+import { type TokenKindName, tokenKind } from './token-kinds.js';
+
+const SEPARATORS = /[\s,]+/;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Reads a revocation list: commas, white space and line ends all separate; ids are compared in lower case. */
+export function parseRevocations(text: string): string[] {
+  return text
+    .split(SEPARATORS)
+    .filter((entry) => entry !== '')
+    .map((entry) => entry.toLowerCase());
+}
+
+/** Entries that cannot be the id of a token of ours; they are kept, and their writer is told. */
+export function notTokenIds(ids: readonly string[]): string[] {
+  return ids.filter((id) => !UUID.test(id));
+}
+
+/** The answer for one token, with the list that gave it. */
+export interface RevocationAnswer {
+  readonly revoked: boolean;
+  /** For people: the list's name. */
+  readonly list: string;
+  /** How many ids the list holds. */
+  readonly size: number;
+}
+
+/** Every revocation list, in memory, as of the view's revision: a check costs the same whatever their length. */
+export class Revocations {
+  readonly #view: ResourceView;
+  readonly #lists = new Map<string, ReadonlySet<string>>();
+
+  constructor(view: ResourceView) {
+    this.#view = view;
+    this.#rebuild();
+    view.onChange(({ reset, entries }) => {
+      if (reset) this.#rebuild();
+      else for (const entry of entries) this.#follow(entry);
+    });
+  }
+
+  /** Whether `jti` is on a list of its kind. A token without one cannot be revoked singly. */
+  check(kind: TokenKindName, mesh: string, jti: string | undefined): RevocationAnswer {
+    const row = tokenKind(kind);
+    const name = row.revocations(mesh);
+    const places = row.secretType === 'Secret' ? [keyText({ type: 'Secret', mesh, name })] : [];
+    places.push(keyText({ type: 'GlobalSecret', mesh: '', name }));
+    const lists = places.map((place) => this.#lists.get(place));
+    return {
+      revoked: jti !== undefined && lists.some((list) => list?.has(jti.toLowerCase())),
+      list: name,
+      size: lists.reduce((size, list) => size + (list?.size ?? 0), 0),
+    };
+  }
+
+  #rebuild(): void {
+    this.#lists.clear();
+    for (const type of ['Secret', 'GlobalSecret'] as const) {
+      for (const resource of this.#view.list(type)) this.#follow({ key: resource, resource });
+    }
+  }
+
+  #follow({ key, resource }: Entry): void {
+    if (key.type !== 'Secret' && key.type !== 'GlobalSecret') return;
+    if (secretRole(key).role !== 'revocations') return;
+    if (resource) this.#lists.set(keyText(key), new Set(parseRevocations(secretText((resource as Secret).spec))));
+    else this.#lists.delete(keyText(key));
+  }
+}

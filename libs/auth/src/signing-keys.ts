@@ -1,0 +1,153 @@
+import type { Log } from '@koguma/core';
+import { type Entry, LABEL, type ResourceView } from '@koguma/resources';
+import type { RsaKey, TokenCrypto } from './crypto.js';
+import { type Secret, secretBytes, secretRole } from './secrets.js';
+import { TOKEN_KINDS, type TokenKind, type TokenKindName, tokenKind } from './token-kinds.js';
+
+/** A key that tokens of one kind (and mesh) are checked with, and where it was found. */
+export interface VerificationKey {
+  readonly kid: string;
+  readonly key: RsaKey;
+  /** For people: `GlobalSecret "zone-token-signing-key-1"`, `configuration`. */
+  readonly foundIn: string;
+}
+
+/** Where keys to check with come from: secrets, or a configured list. */
+export interface KeySource {
+  /** Every key that goes by this kid; several sources may have one each. */
+  find(kind: TokenKindName, mesh: string, kid: string): VerificationKey[];
+}
+
+/** A key kept as a secret. */
+export interface StoredKey extends VerificationKey {
+  readonly kind: TokenKindName;
+  readonly mesh: string;
+  readonly serial: number;
+  /** `prepared` keys verify and are synced, and do not sign yet. */
+  readonly phase: 'active' | 'prepared';
+  readonly creationTime: number;
+}
+
+interface Parts {
+  readonly view: ResourceView;
+  readonly crypto: TokenCrypto;
+  readonly log: Log;
+  /** A zone with a global: for kinds that cross as public halves it trusts those alone. */
+  readonly federated: boolean;
+}
+
+/** The keys that are kept as secrets, parsed once and held in memory, as of the view's revision. */
+export class SecretKeys implements KeySource {
+  readonly #parts: Parts;
+  /** By `kind/mesh`, then by serial. */
+  readonly #rings = new Map<string, Map<number, StoredKey>>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#rebuild();
+    parts.view.onChange(({ reset, entries }) => {
+      if (reset) this.#rebuild();
+      else for (const entry of entries) this.#follow(entry);
+    });
+  }
+
+  find(kind: TokenKindName, mesh: string, kid: string): VerificationKey[] {
+    const key = this.#ring(kind, mesh).get(Number(kid));
+    return key?.kid === kid ? [key] : [];
+  }
+
+  /** The key that signs: the highest serial that is not `prepared`, compared as numbers. */
+  latest(kind: TokenKindName, mesh: string): StoredKey | undefined {
+    let latest: StoredKey | undefined;
+    for (const key of this.#ring(kind, mesh).values()) {
+      if (key.key.isPrivate && key.phase === 'active' && key.serial > (latest?.serial ?? 0)) latest = key;
+    }
+    return latest;
+  }
+
+  /** Every key of a kind and mesh, by rising serial. */
+  list(kind: TokenKindName, mesh: string): StoredKey[] {
+    return [...this.#ring(kind, mesh).values()].sort((a, b) => a.serial - b.serial);
+  }
+
+  #rebuild(): void {
+    this.#rings.clear();
+    for (const type of ['Secret', 'GlobalSecret'] as const) {
+      for (const resource of this.#parts.view.list(type)) this.#follow({ key: resource, resource });
+    }
+  }
+
+  #follow({ key, resource }: Entry): void {
+    if (key.type !== 'Secret' && key.type !== 'GlobalSecret') return;
+    const role = secretRole(key);
+    if ((role.role !== 'signing-key' && role.role !== 'public-key') || role.serial === undefined) return;
+    if (role.prefix !== this.#prefixOf(tokenKind(role.kind), key.mesh)) return;
+    const ring = this.#ring(role.kind, key.mesh);
+    const parsed = resource && this.#parse(resource as Secret, role.kind, role.serial);
+    if (parsed) ring.set(role.serial, parsed);
+    else ring.delete(role.serial);
+  }
+
+  #prefixOf(row: TokenKind, mesh: string): string {
+    return this.#parts.federated && row.publicKeyPrefix ? row.publicKeyPrefix : row.signingKeyPrefix(mesh);
+  }
+
+  #parse(secret: Secret, kind: TokenKindName, serial: number): StoredKey | undefined {
+    try {
+      return {
+        kind,
+        mesh: secret.mesh,
+        serial,
+        kid: String(serial),
+        key: this.#parts.crypto.parseKey(secretBytes(secret.spec)),
+        foundIn: `${secret.type} "${secret.name}"`,
+        phase: secret.labels[LABEL.phase] === 'prepared' ? 'prepared' : 'active',
+        creationTime: secret.creationTime,
+      };
+    } catch (error) {
+      // Writes are checked, so only a peer or an older store can bring such a key; the others go on working.
+      this.#parts.log.error('a signing key cannot be read and is left out', {
+        name: secret.name,
+        error: String(error),
+      });
+      return undefined;
+    }
+  }
+
+  #ring(kind: TokenKindName, mesh: string): Map<number, StoredKey> {
+    const scope = `${kind}/${tokenKind(kind).secretType === 'Secret' ? mesh : ''}`;
+    const ring = this.#rings.get(scope) ?? new Map<number, StoredKey>();
+    this.#rings.set(scope, ring);
+    return ring;
+  }
+}
+
+/** A public key given by configuration, for tokens that are signed elsewhere. */
+export interface StaticKey {
+  readonly kid: string;
+  readonly kind: TokenKindName;
+  /** Undefined: good for every mesh. */
+  readonly mesh: string | undefined;
+  readonly key: RsaKey;
+}
+
+/** Keys that the configuration lists. */
+export class StaticKeys implements KeySource {
+  constructor(private readonly keys: readonly StaticKey[]) {}
+
+  find(kind: TokenKindName, mesh: string, kid: string): VerificationKey[] {
+    return this.keys
+      .filter((key) => key.kind === kind && key.kid === kid && (key.mesh === undefined || key.mesh === mesh))
+      .map(({ key }) => ({ kid, key, foundIn: 'configuration' }));
+  }
+}
+
+/** Whether a control plane makes the first key of a kind by itself, and when. */
+export function makesDefaultKey(row: TokenKind, federated: boolean): boolean {
+  return row.defaultKey === 'every-control-plane' || !federated;
+}
+
+/** Kinds whose first key belongs to no mesh. */
+export const MESHLESS_KINDS = (TOKEN_KINDS as readonly TokenKind[]).filter(
+  ({ secretType }) => secretType === 'GlobalSecret',
+);

@@ -1,0 +1,130 @@
+import type { Identity } from './token-kinds.js';
+
+/** Why a token is refused. Stable: clients and tests match on it. */
+export type RejectionReason =
+  | 'malformed'
+  | 'algorithm_not_allowed'
+  | 'unknown_kid'
+  | 'bad_signature'
+  | 'not_yet_valid'
+  | 'expired'
+  | 'revoked'
+  | 'identity_mismatch';
+
+/** A token, taken apart and read strictly; nothing of it is proven yet. */
+export interface ReadToken {
+  readonly kid: string;
+  readonly claims: Identity;
+  /** NumericDate, seconds. */
+  readonly expiresAt: number;
+  readonly notBefore: number | undefined;
+  readonly jti: string | undefined;
+}
+
+/** Thrown by {@link readToken}; the detail says what is wrong and holds nothing of the token but its kid. */
+export class UnreadableToken extends Error {
+  constructor(
+    readonly reason: Extract<RejectionReason, 'malformed' | 'algorithm_not_allowed'>,
+    readonly detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+/** Tokens of ours are under 2 KiB; the room is for long lists of tags. */
+const LONGEST_TOKEN = 64 * 1024;
+const SEGMENT = /^[A-Za-z0-9_-]+$/;
+
+/**
+ * Takes a compact JWS (RFC 7515) apart, and refuses what a lenient reader lets pass: duplicate members, a `kid` that
+ * is not a string, times that are not whole numbers, critical extensions, trailing bits in base64url.
+ * @throws UnreadableToken
+ */
+export function readToken(token: string): ReadToken {
+  if (token.length > LONGEST_TOKEN) throw malformed(`the token is longer than ${LONGEST_TOKEN} characters`);
+  const segments = token.split('.');
+  if (segments.length !== 3) throw malformed(`the token has ${segments.length} parts: a signed JWT has 3`);
+  const [header, claims] = [jsonObject(segments[0], 'header'), jsonObject(segments[1], 'payload')];
+  decode(segments[2], 'signature');
+
+  const { alg, kid, crit } = header;
+  if (alg !== 'RS256') {
+    throw new UnreadableToken('algorithm_not_allowed', `the token's algorithm is ${word(alg)}: only RS256 is allowed`);
+  }
+  if (typeof kid !== 'string' || kid === '') throw malformed('the header must have a kid that is a string');
+  if (crit !== undefined) throw malformed('the header asks for extensions (crit) that are not known here');
+
+  const expiresAt = time(claims, 'exp');
+  if (expiresAt === undefined) throw malformed('the token has no exp: a token that never expires is not accepted');
+  time(claims, 'iat');
+  const { jti } = claims;
+  if (jti !== undefined && typeof jti !== 'string') throw malformed('jti must be a string');
+  return { kid, claims, expiresAt, notBefore: time(claims, 'nbf'), jti };
+}
+
+function time(claims: Identity, name: string): number | undefined {
+  const value = claims[name];
+  if (value === undefined) return undefined;
+  if (Number.isSafeInteger(value)) return value as number;
+  throw malformed(`${name} must be a whole number of seconds`);
+}
+
+function jsonObject(segment: string | undefined, part: string): Identity {
+  const text = decode(segment, part);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw malformed(`the ${part} is not JSON`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw malformed(`the ${part} is not a JSON object`);
+  const twice = duplicateMember(text);
+  if (twice !== undefined) throw malformed(`the ${part} has a member twice`);
+  return value as Identity;
+}
+
+/** base64url without padding (RFC 7515, section 2), in its one canonical spelling. */
+function decode(segment: string | undefined, part: string): string {
+  if (segment === undefined || !SEGMENT.test(segment)) throw malformed(`the ${part} is not base64url`);
+  const bytes = Buffer.from(segment, 'base64url');
+  if (bytes.toString('base64url') !== segment) throw malformed(`the ${part} is not base64url`);
+  if (part === 'signature') return '';
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw malformed(`the ${part} is not UTF-8`);
+  }
+}
+
+/** Walks text that is known to be JSON and finds a member named twice in one object; JSON.parse keeps the last. */
+function duplicateMember(json: string): string | undefined {
+  const objects: (Set<string> | undefined)[] = [];
+  let expectsName = false;
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],]/gs)) {
+    const names = objects.at(-1);
+    if (token === '{' || token === '[') {
+      objects.push(token === '{' ? new Set() : undefined);
+      expectsName = token === '{';
+    } else if (token === '}' || token === ']') {
+      objects.pop();
+      expectsName = false;
+    } else if (token === ',') {
+      expectsName = names !== undefined;
+    } else if (expectsName && names) {
+      const name = JSON.parse(token) as string;
+      if (names.has(name)) return name;
+      names.add(name);
+      expectsName = false;
+    }
+  }
+  return undefined;
+}
+
+function word(value: unknown): string {
+  return typeof value === 'string' && /^[\w-]{1,16}$/.test(value) ? value : 'not one that is known';
+}
+
+function malformed(detail: string): UnreadableToken {
+  return new UnreadableToken('malformed', detail);
+}
