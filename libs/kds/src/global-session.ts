@@ -1,0 +1,182 @@
+import { type Clock, ControlPlaneError, type Entropy, jittered, type Log, rfc3339 } from '@koguma/core';
+import type { ResourceType } from '@koguma/resources';
+import type { DeltaDiscoveryRequest } from './gen/envoy/service/discovery/v3/discovery.js';
+import type { StreamIn, StreamOut } from './link.js';
+import { type EncodedResponse, FROM_NOTHING, type Outbox } from './outbox.js';
+import type { Subscription } from './subscription.js';
+import { isWireType } from './wire.js';
+
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 60_000;
+
+/** How far one zone is with one type; revisions are those of global's store. */
+interface Progress {
+  /** Everything up to here was sent. */
+  sent: number;
+  sentAt: number | undefined;
+  /** Everything up to here was applied: acknowledged, with nothing refused before it. */
+  applied: number | undefined;
+  appliedAt: number | undefined;
+  inFlight: { readonly response: EncodedResponse; readonly from: number } | undefined;
+  /** Something sent after this revision was refused, and will be sent again. */
+  refusedSince: number | undefined;
+  retryDue: boolean;
+  retries: number;
+  lastError: string | undefined;
+}
+
+/** For people: what a zone has of a type. */
+export interface TypeReport {
+  readonly type: ResourceType;
+  readonly written: number;
+  readonly sent: number;
+  readonly applied: number | null;
+  readonly appliedAt: string | null;
+  readonly lastError: string | null;
+}
+
+interface Parts {
+  readonly zone: string;
+  readonly outbox: Outbox;
+  readonly subscription: Subscription;
+  readonly send: StreamOut<Uint8Array>;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  /** Called when counters moved. */
+  readonly counted: () => void;
+  readonly ended: () => void;
+}
+
+/**
+ * One GlobalToZoneSync stream, on global. At most one response of a type is under way; the next one carries all that
+ * changed meanwhile. State belongs to the stream, never to the zone's name: an old stream cannot harm a newer one.
+ */
+export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
+  readonly #parts: Parts;
+  readonly #types = new Map<ResourceType, Progress>();
+  readonly #unsubscribe: () => void;
+  #over = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#unsubscribe = parts.outbox.onChange((changed) => {
+      for (const type of changed) this.#pump(type);
+    });
+  }
+
+  message(request: DeltaDiscoveryRequest): void {
+    const type = request.typeUrl;
+    if (this.#over || !isWireType(type)) return; // a type of which global holds nothing is left unanswered
+    const progress = this.#types.get(type);
+    if (!progress) this.#subscribe(type, request);
+    else if (progress.inFlight && request.responseNonce === progress.inFlight.response.nonce)
+      this.#settle(type, progress, request);
+  }
+
+  closed(reason: ControlPlaneError | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#unsubscribe();
+    this.#parts.log.info('zone disconnected', {
+      zone: this.#parts.zone,
+      reason: reason?.message ?? 'the zone ended the stream',
+    });
+    this.#parts.ended();
+  }
+
+  /** Ends the stream from this side. */
+  end(error: ControlPlaneError): void {
+    if (this.#over) return;
+    this.#parts.send.end(error);
+    this.closed(error);
+  }
+
+  report(): TypeReport[] {
+    return [...this.#types].map(([type, progress]) => ({
+      type,
+      written: this.#parts.outbox.latest(type),
+      sent: progress.sent,
+      applied: progress.applied ?? null,
+      appliedAt: progress.appliedAt === undefined ? null : rfc3339(progress.appliedAt),
+      lastError: progress.lastError ?? null,
+    }));
+  }
+
+  #subscribe(type: ResourceType, { node }: DeltaDiscoveryRequest): void {
+    if (this.#types.size === 0) this.#parts.subscription.about = aboutZone(node?.metadata);
+    this.#types.set(type, {
+      sent: FROM_NOTHING,
+      sentAt: undefined,
+      applied: undefined,
+      appliedAt: undefined,
+      inFlight: undefined,
+      refusedSince: undefined,
+      retryDue: false,
+      retries: 0,
+      lastError: undefined,
+    });
+    this.#pump(type);
+  }
+
+  #pump(type: ResourceType): void {
+    const progress = this.#types.get(type);
+    if (!progress || progress.inFlight || this.#over) return;
+    const from = progress.retryDue ? Math.min(progress.sent, progress.refusedSince ?? progress.sent) : progress.sent;
+    const response =
+      from < this.#parts.outbox.latest(type) || from === FROM_NOTHING
+        ? this.#parts.outbox.response(type, from)
+        : undefined;
+    if (!response) return;
+    progress.inFlight = { response, from };
+    progress.retryDue = false;
+    progress.sent = response.to;
+    progress.sentAt = this.#parts.clock.wall();
+    this.#parts.subscription.count(type, 'sent');
+    this.#parts.counted();
+    this.#parts.send.send(response.bytes);
+  }
+
+  #settle(type: ResourceType, progress: Progress, { errorDetail }: DeltaDiscoveryRequest): void {
+    const { from, response } = progress.inFlight as NonNullable<Progress['inFlight']>;
+    progress.inFlight = undefined;
+    if (errorDetail) this.#refused(type, progress, from, errorDetail.message);
+    else this.#accepted(type, progress, from, response.to);
+    this.#parts.counted();
+    this.#pump(type);
+  }
+
+  #accepted(type: ResourceType, progress: Progress, from: number, to: number): void {
+    this.#parts.subscription.count(type, 'acknowledged');
+    if (progress.refusedSince !== undefined && from > progress.refusedSince) return; // later changes, not the refused one
+    progress.refusedSince = undefined;
+    progress.retries = 0;
+    progress.lastError = undefined;
+    progress.applied = to;
+    progress.appliedAt = this.#parts.clock.wall();
+  }
+
+  /** What a zone refuses is never counted as applied, and is offered again; newer changes do not wait for it. */
+  #refused(type: ResourceType, progress: Progress, from: number, message: string): void {
+    const { clock, entropy, subscription, log, zone } = this.#parts;
+    subscription.count(type, 'rejected');
+    progress.refusedSince = Math.min(from, progress.refusedSince ?? from);
+    progress.lastError = message.slice(0, 1_000);
+    const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** progress.retries++);
+    log.warn('zone refused a part of a response', { zone, type, error: progress.lastError });
+    clock.after(jittered(delay, entropy), () => {
+      if (progress.refusedSince === undefined) return;
+      progress.retryDue = true;
+      this.#pump(type);
+    });
+  }
+}
+
+function aboutZone(metadata: { [key: string]: unknown } | undefined): Subscription['about'] {
+  const { version, config, 'control-plane-id': id } = metadata ?? {};
+  return {
+    ...(typeof id === 'string' ? { zoneInstanceId: id } : {}),
+    ...(typeof version === 'object' && version !== null ? { version: version as Record<string, unknown> } : {}),
+    ...(typeof config === 'string' ? { config } : {}),
+  };
+}

@@ -1,0 +1,74 @@
+import { type ClientDuplexStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { ControlPlaneError, ERROR_STATUS, type ErrorCode } from '@koguma/core';
+import { KDSSyncServiceClient } from '../gen/kuma/mesh/v1alpha1/sync.js';
+import type { Dial, Hello, StreamIn, StreamOut } from '../link.js';
+
+interface Limits {
+  /** Bytes of the largest message, both ways. */
+  readonly maxMessageSize: number;
+}
+
+/** Kuma's pings: often enough that a peer that is gone is noticed within 30 s, rarely enough for its servers. */
+const KEEPALIVE = {
+  'grpc.keepalive_time_ms': 15_000,
+  'grpc.keepalive_timeout_ms': 15_000,
+  'grpc.keepalive_permit_without_calls': 1,
+};
+
+/** Dials global over gRPC. @param address Kuma's form, `grpc://host:port` */
+export function grpcDial(address: string, { maxMessageSize }: Limits): Dial {
+  const target = address.replace(/^grpc:\/\//, '');
+  return (hello) => {
+    const client = new KDSSyncServiceClient(target, credentials.createInsecure(), {
+      ...KEEPALIVE,
+      'grpc.max_receive_message_length': maxMessageSize,
+      'grpc.max_send_message_length': maxMessageSize,
+      // The zone itself decides when to dial again, so the channel must not wait on its own.
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 1_000,
+      'grpc.use_local_subchannel_pool': 1,
+    });
+    return {
+      globalToZone: (receive) => stream(client.globalToZoneSync(metadataOf(hello)), receive),
+      zoneToGlobal: (receive) => stream(client.zoneToGlobalSync(metadataOf(hello)), receive),
+      close: () => client.close(),
+    };
+  };
+}
+
+function metadataOf({ zone, version, instanceId }: Hello): Metadata {
+  const metadata = new Metadata();
+  metadata.set('client-id', zone);
+  metadata.set('version', version);
+  metadata.set('kds-version', 'v3');
+  metadata.set('features', 'hash-suffix');
+  metadata.set('koguma-instance-id', instanceId);
+  return metadata;
+}
+
+function stream<Out, In>(call: ClientDuplexStream<Out, In>, receive: StreamIn<In>): StreamOut<Out> {
+  let over = false;
+  const close = (reason: ControlPlaneError | undefined) => {
+    if (over) return;
+    over = true;
+    receive.closed(reason);
+  };
+  call.on('data', (message: In) => over || receive.message(message));
+  call.on('error', (error: ServiceError) => close(reasonOf(error)));
+  call.on('end', () => close(undefined));
+  return {
+    send: (message) => {
+      if (!over) call.write(message);
+    },
+    end: () => {
+      over = true;
+      call.cancel();
+    },
+  };
+}
+
+function reasonOf(error: ServiceError): ControlPlaneError {
+  const known = Object.entries(ERROR_STATUS).find(([, { grpc }]) => grpc === error.code)?.[0] as ErrorCode | undefined;
+  const name = status[error.code] ?? String(error.code);
+  return new ControlPlaneError(known ?? 'unavailable', `${error.details} (${name})`, { cause: error });
+}

@@ -1,0 +1,150 @@
+import type { RsaKey } from '@koguma/auth';
+import type { Log } from '@koguma/core';
+import {
+  type Entry,
+  keyText,
+  type Resource,
+  type ResourceKey,
+  type ResourceType,
+  type ResourceView,
+  SYNCED_TYPES,
+} from '@koguma/resources';
+import { DeltaDiscoveryResponse, type Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
+import { crossingOf, keyInZones } from './sync-policy.js';
+import { encodeResource, wireName } from './wire.js';
+
+/** A response, written once; every zone gets these bytes. */
+export interface EncodedResponse {
+  readonly bytes: Uint8Array;
+  readonly nonce: string;
+  /** The revision that the receiver is at when it has applied this. */
+  readonly to: number;
+}
+
+interface Item {
+  /** What it is made from, on global. */
+  readonly source: ResourceKey;
+  /** Undefined for what is gone: zones that had it must be told. */
+  readonly resource: WireResource | undefined;
+  /** The revision at which this item last changed. */
+  readonly at: number;
+}
+
+interface Shelf {
+  readonly items: Map<string, Item>;
+  /** The revision of the last change of any item. */
+  latest: number;
+  /** Responses by where they start from, good until the next change. */
+  readonly responses: Map<number, EncodedResponse>;
+}
+
+interface Parts {
+  readonly view: ResourceView;
+  readonly parseKey: (bytes: Uint8Array) => RsaKey;
+  readonly log: Log;
+}
+
+/** Sent first on each stream: everything of the type, nothing of what is gone. */
+export const FROM_NOTHING = -1;
+
+/**
+ * What zones should have: one snapshot for all of them, made anew only where the view changed. Each change is written
+ * once, and zones that start from the same revision share the bytes.
+ */
+export class Outbox {
+  readonly #parts: Parts;
+  readonly #shelves = new Map<ResourceType, Shelf>();
+  readonly #listeners = new Set<(changed: readonly ResourceType[]) => void>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    for (const type of SYNCED_TYPES)
+      this.#shelves.set(type, { items: new Map(), latest: parts.view.revision.n, responses: new Map() });
+    this.#replaceAll(parts.view.revision.n);
+    parts.view.onChange(({ reset, entries, revision }) => {
+      const changed = reset ? this.#replaceAll(revision.n) : this.#follow(entries, revision.n);
+      if (changed.length > 0) for (const listener of this.#listeners) listener(changed);
+    });
+  }
+
+  /** The revision of the last change of a type. */
+  latest(type: ResourceType): number {
+    return this.#shelf(type).latest;
+  }
+
+  /** What brings a zone from revision `from` to {@link latest}; {@link FROM_NOTHING} gives everything. */
+  response(type: ResourceType, from: number): EncodedResponse {
+    const shelf = this.#shelf(type);
+    const known = shelf.responses.get(from);
+    if (known) return known;
+    const items = [...shelf.items].filter(([, { at, resource }]) => (from === FROM_NOTHING ? resource : at > from));
+    const nonce = `${type}@${shelf.latest}`;
+    const bytes = DeltaDiscoveryResponse.encode({
+      systemVersionInfo: '',
+      typeUrl: type,
+      nonce,
+      resources: items.flatMap(([, { resource }]) => resource ?? []),
+      removedResources: items.filter(([, { resource }]) => !resource).map(([name]) => name),
+      controlPlane: { identifier: 'global' },
+    }).finish();
+    const response = { bytes, nonce, to: shelf.latest };
+    shelf.responses.set(from, response);
+    return response;
+  }
+
+  /** Calls `listener` with the types that changed, after the outbox holds the change. */
+  onChange(listener: (changed: readonly ResourceType[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The view was read anew: what is not there any more is gone, and the rest is compared. */
+  #replaceAll(revision: number): ResourceType[] {
+    const { view } = this.#parts;
+    const entries: Entry[] = [];
+    for (const [type, { items }] of this.#shelves) {
+      for (const resource of view.list(type)) entries.push({ key: resource, resource });
+      for (const { source } of items.values())
+        if (!view.get(source)) entries.push({ key: source, resource: undefined });
+    }
+    return this.#follow(entries, revision);
+  }
+
+  #follow(entries: readonly Entry[], revision: number): ResourceType[] {
+    const changed = new Set<ResourceType>();
+    for (const { key, resource } of entries) {
+      const shelf = this.#shelves.get(key.type);
+      const outKey = keyInZones(key);
+      if (!shelf || !outKey) continue;
+      const name = wireName(outKey);
+      const next = resource && this.#encode(resource);
+      const before = shelf.items.get(name)?.resource;
+      if (next?.version === before?.version) continue;
+      shelf.items.set(name, { source: key, resource: next, at: revision });
+      shelf.latest = revision;
+      shelf.responses.clear();
+      changed.add(key.type);
+    }
+    return [...changed];
+  }
+
+  #encode(resource: Resource): WireResource | undefined {
+    try {
+      const crossing = crossingOf(resource, this.#parts.parseKey);
+      return crossing && encodeResource(crossing);
+    } catch (error) {
+      // One resource that cannot be written must not stop the others.
+      this.#parts.log.error('a resource cannot be sent to zones', {
+        resource: keyText(resource),
+        error: (error as Error).message,
+      });
+      return undefined;
+    }
+  }
+
+  #shelf(type: ResourceType): Shelf {
+    const shelf = this.#shelves.get(type);
+    if (!shelf) throw new TypeError(`${type} is not synced to zones`);
+    return shelf;
+  }
+}

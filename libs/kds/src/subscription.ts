@@ -1,0 +1,66 @@
+import { type Clock, rfc3339 } from '@koguma/core';
+import type { KdsSubscription, ResourceType, Spec } from '@koguma/resources';
+
+type Outcome = 'sent' | 'acknowledged' | 'rejected';
+type Counts = Record<Outcome, number>;
+
+/** One connection between a zone and global, counted while it lasts, in the shape that Kuma keeps (KDSSubscription). */
+export class Subscription {
+  readonly id: string;
+  readonly #clock: Clock;
+  readonly #globalInstanceId: string;
+  readonly #connectTime: string;
+  readonly #byType = new Map<ResourceType, Counts>();
+  #disconnectTime: string | undefined;
+  #lastUpdateTime: string | undefined;
+  /** What the zone told of itself in its first request. */
+  about: { readonly zoneInstanceId?: string; readonly version?: Spec; readonly config?: string } = {};
+
+  constructor(clock: Clock, id: string, globalInstanceId: string) {
+    this.#clock = clock;
+    this.id = id;
+    this.#globalInstanceId = globalInstanceId;
+    this.#connectTime = rfc3339(clock.wall());
+  }
+
+  count(type: ResourceType, outcome: Outcome): void {
+    const counts = this.#byType.get(type) ?? { sent: 0, acknowledged: 0, rejected: 0 };
+    counts[outcome]++;
+    this.#byType.set(type, counts);
+    this.#lastUpdateTime = rfc3339(this.#clock.wall());
+  }
+
+  close(): void {
+    this.#disconnectTime ??= rfc3339(this.#clock.wall());
+  }
+
+  toSpec(): KdsSubscription {
+    const total: Counts = { sent: 0, acknowledged: 0, rejected: 0 };
+    const stat: Record<string, Spec> = {};
+    for (const [type, counts] of this.#byType) {
+      stat[type] = statsOf(counts);
+      for (const outcome of ['sent', 'acknowledged', 'rejected'] as const) total[outcome] += counts[outcome];
+    }
+    return {
+      id: this.id,
+      globalInstanceId: this.#globalInstanceId,
+      ...this.about,
+      connectTime: this.#connectTime,
+      ...(this.#disconnectTime === undefined ? {} : { disconnectTime: this.#disconnectTime }),
+      status: {
+        ...(this.#lastUpdateTime === undefined ? {} : { lastUpdateTime: this.#lastUpdateTime }),
+        total: statsOf(total),
+        stat,
+      },
+    };
+  }
+}
+
+/** 64-bit counters are strings in protobuf's JSON mapping, and zeros are left out. */
+function statsOf({ sent, acknowledged, rejected }: Counts): Spec {
+  return {
+    ...(sent === 0 ? {} : { responsesSent: String(sent) }),
+    ...(acknowledged === 0 ? {} : { responsesAcknowledged: String(acknowledged) }),
+    ...(rejected === 0 ? {} : { responsesRejected: String(rejected) }),
+  };
+}

@@ -1,0 +1,115 @@
+import {
+  type RsaKey,
+  type Secret,
+  type SecretRole,
+  secretBytes,
+  secretRole,
+  secretSpec,
+  tokenKind,
+} from '@koguma/auth';
+import {
+  keyText,
+  LABEL,
+  type Opinion,
+  type Resource,
+  type ResourceKey,
+  type ResourceView,
+  type Spec,
+  type WriteHook,
+} from '@koguma/resources';
+import type { Crossing } from './wire.js';
+
+/** The name under which global keeps its id, the one Config that zones get. */
+export const CLUSTER_ID_NAME = 'kuma-cluster-id';
+
+/**
+ * How a resource leaves global: as it is, as the public half of the key in it, or not at all. `otherwise` marks
+ * GlobalSecrets that the system does not know: they stay unless their label asks for the journey.
+ */
+export type Passage = 'as-is' | 'public-half' | 'never' | 'unless-labelled';
+
+/** Reads the key in a secret, to make its public half. */
+type ParseKey = (bytes: Uint8Array) => RsaKey;
+
+/** The row of the sync policy for a resource, told by its key alone. What has no row does not cross. */
+export function passageOf(key: ResourceKey): Passage {
+  switch (key.type) {
+    case 'Mesh':
+      return 'as-is';
+    case 'Config':
+      return key.name === CLUSTER_ID_NAME ? 'as-is' : 'never';
+    case 'Secret':
+    case 'GlobalSecret':
+      return passageOfSecret(key, secretRole(key));
+    default:
+      return 'never';
+  }
+}
+
+function passageOfSecret(key: ResourceKey, role: SecretRole): Passage {
+  if (role.role === 'other') return key.type === 'Secret' ? 'as-is' : 'unless-labelled';
+  if (role.role === 'local') return 'never';
+  const { crossing } = tokenKind(role.kind);
+  if (crossing === 'never') return 'never';
+  return role.role === 'signing-key' && crossing === 'public' ? 'public-half' : 'as-is';
+}
+
+/** The key under which a resource of global is known in zones; undefined when it never crosses. */
+export function keyInZones(key: ResourceKey): ResourceKey | undefined {
+  const passage = passageOf(key);
+  if (passage === 'never') return undefined;
+  return passage === 'public-half' ? publicKeyOf(key) : key;
+}
+
+/** What zones get of a resource of global; undefined when nothing. */
+export function crossingOf(resource: Resource, parseKey: ParseKey): Crossing | undefined {
+  const wanted = resource.labels[LABEL.kdsSync];
+  const passage = passageOf(resource);
+  if (passage === 'never' || wanted === 'disabled') return undefined;
+  if (passage === 'unless-labelled' && wanted !== 'enabled') return undefined;
+  const { type, mesh, name, spec } = resource;
+  const labels = { ...resource.labels, [LABEL.origin]: 'global' };
+  if (passage !== 'public-half') return { key: { type, mesh, name }, spec, labels };
+  const { publicPem } = parseKey(secretBytes((resource as Secret).spec));
+  return { key: publicKeyOf(resource), spec: secretSpec(publicPem), labels: { ...labels, [LABEL.displayName]: name } };
+}
+
+/** Tells who stores a GlobalSecret on global that it stays there. */
+export const stayingHomeWarning: WriteHook = {
+  validate({ key, next }): Opinion {
+    if (!next || passageOf(key) !== 'unless-labelled' || next.labels[LABEL.kdsSync] === 'enabled') return {};
+    return {
+      warnings: [
+        `this GlobalSecret stays on the global control plane: label it ${LABEL.kdsSync}: enabled to send it to zones`,
+      ],
+    };
+  },
+};
+
+/** What a response costs beside the data in it, generously: names, labels, framing. */
+const BYTES_PER_RESOURCE = 512;
+
+/**
+ * A first response holds all of a type in one message. What would push it past the limit is refused, with the size,
+ * because no zone could sync that type any more.
+ */
+export function sizeLimit(view: ResourceView, limit: number): WriteHook {
+  const sizeOf = (spec: Spec) => BYTES_PER_RESOURCE + JSON.stringify(spec).length;
+  return {
+    validate({ key, next }): Opinion {
+      if (!next || passageOf(key) === 'never') return {};
+      const others = view.list(key.type).filter((other) => keyText(other) !== keyText(key));
+      const size = others.reduce((sum, { spec }) => sum + sizeOf(spec), sizeOf(next.spec));
+      if (size <= limit) return {};
+      const reason = `all ${key.type} resources together would take ${size} bytes: zones can be sent at most ${limit} of a type`;
+      return { violations: [{ field: key.type === 'Mesh' ? 'spec' : 'data', reason }] };
+    },
+  };
+}
+
+function publicKeyOf(key: ResourceKey): ResourceKey {
+  const role = secretRole(key);
+  const prefix = role.role === 'signing-key' ? tokenKind(role.kind).publicKeyPrefix : undefined;
+  if (role.role !== 'signing-key' || prefix === undefined) throw new TypeError(`${key.name} has no public half`);
+  return { type: key.type, mesh: key.mesh, name: `${prefix}${key.name.slice(role.prefix.length)}` };
+}

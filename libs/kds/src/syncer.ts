@@ -1,0 +1,132 @@
+import { isKeptLocal } from '@koguma/auth';
+import type { Clock, Log } from '@koguma/core';
+import { ControlPlaneError } from '@koguma/core';
+import {
+  describe,
+  isFromGlobal,
+  keyText,
+  RESOURCE_TYPES,
+  type Resource,
+  type ResourceManager,
+  type ResourceType,
+  type StoreTransaction,
+  type WriteHook,
+} from '@koguma/resources';
+import type { DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
+import { type Crossing, decodeResource, parseWireName } from './wire.js';
+
+/** A resource of a response that this zone did not take, and why. */
+export interface Refusal {
+  readonly name: string;
+  readonly reason: string;
+}
+
+interface Parts {
+  readonly manager: ResourceManager;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The rules that people's writes are checked by hold for what global sends, too. */
+  readonly checks: readonly WriteHook[];
+}
+
+/**
+ * Brings this zone's store to what global sends. A response is applied in one transaction, each resource in a
+ * savepoint: what cannot be taken keeps its old value, and does not hold up the rest.
+ */
+export class Syncer {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * @param replace the first response of a type on a stream: whatever global does not list any more is deleted
+   * @returns what was refused; what was applied is in the view by then
+   */
+  async apply(type: ResourceType, response: DeltaDiscoveryResponse, replace: boolean): Promise<Refusal[]> {
+    const refusals: Refusal[] = [];
+    const { wanted, unreadable } = this.#read(type, response, refusals);
+    await this.#parts.manager.system(async (tx) => {
+      const mirrored = new Map(
+        (await tx.list(type)).filter(isMirrored).map((resource) => [keyText(resource), resource]),
+      );
+      const gone = replace
+        ? [...mirrored.values()]
+        : response.removedResources.map((name) => parseWireName(type, name));
+      for (const key of gone) {
+        const stays = wanted.has(keyText(key)) || unreadable.has(keyText(key)) || !mirrored.has(keyText(key));
+        if (!stays) await tx.delete({ type, mesh: key.mesh, name: key.name });
+      }
+      for (const crossing of wanted.values()) {
+        const refusal = await this.#take(tx, crossing);
+        if (refusal !== undefined) refusals.push({ name: describe(crossing.key), reason: refusal });
+      }
+    });
+    for (const { name, reason } of refusals) this.#parts.log.warn('refused a resource from global', { name, reason });
+    return refusals;
+  }
+
+  #read(type: ResourceType, response: DeltaDiscoveryResponse, refusals: Refusal[]) {
+    const wanted = new Map<string, Crossing>();
+    const unreadable = new Set<string>();
+    for (const item of response.resources) {
+      try {
+        const crossing = decodeResource(type, item);
+        wanted.set(keyText(crossing.key), crossing);
+      } catch (error) {
+        unreadable.add(keyText(parseWireName(type, item.name)));
+        refusals.push({ name: JSON.stringify(item.name), reason: (error as Error).message });
+      }
+    }
+    return { wanted, unreadable };
+  }
+
+  /** @returns why the resource is not taken; undefined when it is, or was there already */
+  async #take(tx: StoreTransaction, crossing: Crossing): Promise<string | undefined> {
+    const stored = await tx.get(crossing.key);
+    const refusal = this.#objection(crossing, stored);
+    if (refusal !== undefined) return refusal;
+    if (stored && isSame(stored, crossing)) return undefined;
+    const now = this.#parts.clock.wall();
+    const { key, spec, labels } = crossing;
+    try {
+      await tx.savepoint(() =>
+        stored
+          ? tx.update({ ...stored, spec, labels, modificationTime: now })
+          : tx.create({ ...key, spec, labels, creationTime: now, modificationTime: now }),
+      );
+      return undefined;
+    } catch (error) {
+      if (error instanceof ControlPlaneError && error.code === 'conflict') return error.message;
+      throw error;
+    }
+  }
+
+  #objection({ key, spec, labels }: Crossing, stored: Resource | undefined): string | undefined {
+    if (isKeptLocal(key)) return 'it belongs to one control plane and must not cross';
+    if (stored && !isMirrored(stored)) return 'this zone made one of that name itself: delete it here to take global’s';
+    const parsed = RESOURCE_TYPES[key.type].spec.safeParse(spec);
+    if (!parsed.success) return parsed.error.issues.map(({ message }) => message).join('; ');
+    const write = { key, previous: stored, next: { spec, labels } };
+    const violations = this.#parts.checks.flatMap((hook) => hook.validate?.(write).violations ?? []);
+    return violations.length === 0 ? undefined : violations.map(({ field, reason }) => `${field} ${reason}`).join('; ');
+  }
+}
+
+/** Meshes are global's alone; of the other types a zone may have its own, which no sync touches. */
+function isMirrored(resource: Resource): boolean {
+  return resource.type === 'Mesh' || isFromGlobal(resource);
+}
+
+function isSame(stored: Resource, { spec, labels }: Crossing): boolean {
+  return canonical(stored.spec) === canonical(spec) && canonical(stored.labels) === canonical(labels);
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

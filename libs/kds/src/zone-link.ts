@@ -1,0 +1,155 @@
+import { ControlPlaneError, jittered, type Log, parseRfc3339, rfc3339, sleep } from '@koguma/core';
+import {
+  type Resource,
+  type ResourceManager,
+  type ResourceType,
+  SYNCED_TYPES,
+  type ZoneInsightSpec,
+} from '@koguma/resources';
+import { Connection, type ConnectionParts, clusterIdOf } from './connection.js';
+import type { Dial } from './link.js';
+import { registerZone, type ZoneInsights } from './zone-insights.js';
+
+/** How the link to global is. `in-sync` means that everything global had when it connected is applied. */
+export type LinkState = 'never-met' | 'connecting' | 'in-sync' | 'cut-off' | 'refused';
+
+interface Parts extends ConnectionParts {
+  readonly globalAddress: string;
+  readonly dial: Dial;
+  readonly manager: ResourceManager;
+  readonly insights: ZoneInsights;
+  readonly log: Log;
+  readonly backoff: { readonly baseMs: number; readonly maxMs: number };
+}
+
+/**
+ * The zone's side of KDS: dials global, asks for every type, applies what comes, and dials again when the link
+ * breaks. It never wipes anything because of a lost link; the zone lives on from its own store.
+ */
+export class ZoneLink {
+  readonly #parts: Parts;
+  readonly #listeners = new Set<(state: LinkState) => void>();
+  readonly #applied = new Map<ResourceType, { nonce: string; at: number; error: string | undefined }>();
+  #state: LinkState = 'never-met';
+  #since: number;
+  #reason: string | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#since = parts.clock.wall();
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  /** Why a key may be missing here, for error messages; '' when this zone has been in sync once. */
+  readonly hint = (): string => {
+    if (this.#state !== 'never-met') return '';
+    return `this zone has never synced with its global control plane (${this.#parts.globalAddress}), so it has no keys yet`;
+  };
+
+  /** Tells the state now and whenever it changes. */
+  watch(listener: (state: LinkState) => void): void {
+    this.#listeners.add(listener);
+    listener(this.#state);
+  }
+
+  /** Dials until the signal ends: at once, then after 1 s, 2 s, 4 s … with jitter, from the start again after a good link. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, entropy, backoff, log } = this.#parts;
+    let failures = 0;
+    while (!signal.aborted) {
+      const { reason, wasInSync } = await this.#once(signal);
+      if (signal.aborted) break;
+      if (wasInSync) failures = 0;
+      const delay = jittered(Math.min(backoff.maxMs, backoff.baseMs * 2 ** Math.min(failures++, 16)), entropy);
+      log.warn('the link to global is down', { reason: reason.message, retryInMs: Math.round(delay) });
+      await sleep(clock, delay, signal);
+    }
+  }
+
+  /** For `GET /koguma/sync`, also while global is dead. */
+  report(): object {
+    const { hello, globalAddress, view } = this.#parts;
+    return {
+      mode: 'zone',
+      zone: hello.zone,
+      revision: view.revision,
+      global: globalAddress,
+      clusterId: clusterIdOf(view) ?? null,
+      state: this.#state,
+      since: rfc3339(this.#since),
+      reason: this.#state === 'in-sync' ? null : (this.#reason ?? null),
+      types: SYNCED_TYPES.map((type) => {
+        const applied = this.#applied.get(type);
+        return {
+          type,
+          nonce: applied?.nonce ?? null,
+          appliedAt: applied ? rfc3339(applied.at) : null,
+          lastError: applied?.error ?? null,
+        };
+      }),
+    };
+  }
+
+  /** What this zone knows of its link from an earlier life: it is cut off since that one lost global. Call it once, before `run`. */
+  async recall(): Promise<void> {
+    const { manager, view, clock, hello } = this.#parts;
+    await registerZone(manager, view, clock, hello.zone);
+    const insight = await manager.get<Resource<ZoneInsightSpec>>({ type: 'ZoneInsight', mesh: '', name: hello.zone });
+    const last = insight?.spec.subscriptions?.at(-1);
+    if (!last) return;
+    this.#enter('cut-off', 'this zone has just started');
+    this.#since = parseRfc3339(last.disconnectTime ?? '') ?? this.#since;
+  }
+
+  /** One connection, from dialling to its end. */
+  #once(signal: AbortSignal): Promise<{ reason: ControlPlaneError; wasInSync: boolean }> {
+    return new Promise((resolve) => {
+      const { insights, hello } = this.#parts;
+      const link = this.#parts.dial(hello);
+      let wasInSync = false;
+      const connection = new Connection(this.#parts, link, {
+        applied: (type, nonce, error) => this.#wasApplied(type, nonce, error),
+        answered: () => this.#state === 'cut-off' && this.#enter('connecting'),
+        inSync: (subscription) => {
+          wasInSync = true;
+          insights.opened(hello.zone, subscription);
+          this.#enter('in-sync');
+        },
+        refused: (reason) => this.#enter('refused', reason),
+        over: (reason, subscription) => {
+          signal.removeEventListener('abort', stop);
+          link.close();
+          if (wasInSync) insights.closed(hello.zone, subscription);
+          this.#lost(reason);
+          resolve({ reason, wasInSync });
+        },
+      });
+      const stop = () => connection.end(new ControlPlaneError('unavailable', 'this zone is stopping'));
+      signal.addEventListener('abort', stop, { once: true });
+      connection.start();
+    });
+  }
+
+  #lost(reason: ControlPlaneError): void {
+    if (this.#state === 'in-sync') this.#enter('cut-off', reason.message);
+    else if (this.#state === 'connecting') this.#state = 'cut-off'; // since it was lost, not since this try
+    if (this.#state !== 'refused') this.#reason = reason.message;
+  }
+
+  #wasApplied(type: ResourceType, nonce: string, error: string | undefined): void {
+    this.#applied.set(type, { nonce, at: this.#parts.clock.wall(), error });
+    if (this.#state === 'in-sync') this.#parts.insights.changed(this.#parts.hello.zone);
+  }
+
+  #enter(state: LinkState, reason?: string): void {
+    this.#reason = reason;
+    if (state === this.#state) return;
+    if (state !== 'connecting') this.#since = this.#parts.clock.wall();
+    this.#state = state;
+    this.#parts.log.info('link state', { state, ...(reason === undefined ? {} : { reason }) });
+    for (const listener of this.#listeners) listener(state);
+  }
+}
