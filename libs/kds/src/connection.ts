@@ -74,9 +74,11 @@ export class Connection {
   #receive(response: DeltaDiscoveryResponse): void {
     if (this.#over) return;
     this.#queue.push(response);
-    if (this.#queue.length > LONGEST_QUEUE)
-      return this.end(new ControlPlaneError('too_large', 'global sends without waiting for answers'));
-    if (!this.#working) void this.#work();
+    if (this.#queue.length > LONGEST_QUEUE) {
+      this.end(new ControlPlaneError('too_large', 'global sends without waiting for answers'));
+    } else if (!this.#working) {
+      void this.#work();
+    }
   }
 
   async #work(): Promise<void> {

@@ -2,14 +2,16 @@ import { type Clock, ControlPlaneError } from '@koguma/core';
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { Dial, KdsEndpoint, StreamIn, StreamOut } from './link.js';
 
+type Direction = 'to-global' | 'to-zone';
+
 /** What a network between two control planes in one process does to bytes. */
 export interface Weather {
   /** Milliseconds until the next message arrives; asked for each message. Order is kept. */
   delay(): number;
   /** True when nothing passes in that direction; the sender does not notice. */
-  blocked(direction: 'to-global' | 'to-zone'): boolean;
+  blocked(direction: Direction): boolean;
   /** Sees the bytes of every message that crosses. */
-  tap?(direction: 'to-global' | 'to-zone', bytes: Uint8Array): void;
+  tap?(direction: Direction, bytes: Uint8Array): void;
 }
 
 export interface MemoryNetwork {
@@ -18,9 +20,10 @@ export interface MemoryNetwork {
   breakAll(): void;
 }
 
-interface Codec<M> {
-  encode(message: M): Uint8Array;
-  decode(bytes: Uint8Array): M;
+/** How messages of one direction are written, and read at the other end. */
+interface Codec<Written, Read = Written> {
+  encode(message: Written): Uint8Array;
+  decode(bytes: Uint8Array): Read;
 }
 
 const requests: Codec<DeltaDiscoveryRequest> = {
@@ -31,22 +34,23 @@ const responses: Codec<DeltaDiscoveryResponse> = {
   encode: (message) => DeltaDiscoveryResponse.encode(message).finish(),
   decode: (bytes) => DeltaDiscoveryResponse.decode(bytes),
 };
-const written: Codec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
+const writtenResponses: Codec<Uint8Array, DeltaDiscoveryResponse> = { ...responses, encode: (bytes) => bytes };
 
 /**
  * A link without sockets: messages are really written and read again, and travel on the given clock, so that tests
  * and simulations decide what arrives, and when. `endpoint` answers undefined while global is down.
  */
 export function memoryNetwork(endpoint: () => KdsEndpoint | undefined, clock: Clock, weather: Weather): MemoryNetwork {
-  const open = new Set<Pipe<never, never>>();
-  const connect = <Up, Down>(
-    up: [Codec<Up>, Codec<Up>],
-    down: [Codec<Down>, Codec<Down>],
-    accept: (global: KdsEndpoint, send: StreamOut<Down>) => StreamIn<Up>,
+  const open = new Set<{ reset(why: string): void }>();
+
+  const connect = <Up, Written, Down>(
+    up: Codec<Up>,
+    down: Codec<Written, Down>,
     zone: StreamIn<Down>,
-  ) => {
-    const pipe = new Pipe<Up, Down>(clock, weather, up, down, zone, () => open.delete(pipe as Pipe<never, never>));
-    open.add(pipe as Pipe<never, never>);
+    accept: (global: KdsEndpoint, send: StreamOut<Written>) => StreamIn<Up>,
+  ): StreamOut<Up> => {
+    const pipe = new Pipe<Up, Written, Down>({ clock, weather, up, down, zone, over: () => open.delete(pipe) });
+    open.add(pipe);
     clock.after(weather.delay(), () => {
       const global = weather.blocked('to-global') ? undefined : endpoint();
       if (!global) return pipe.reset('global cannot be reached');
@@ -58,32 +62,19 @@ export function memoryNetwork(endpoint: () => KdsEndpoint | undefined, clock: Cl
     });
     return pipe.fromZone;
   };
+
   return {
     dial: (hello) => {
-      const streams: StreamOut<never>[] = [];
-      const keep = <M>(stream: StreamOut<M>) => {
-        streams.push(stream as StreamOut<never>);
+      const streams: { end(): void }[] = [];
+      const keep = <S extends { end(): void }>(stream: S): S => {
+        streams.push(stream);
         return stream;
       };
       return {
         globalToZone: (zone) =>
-          keep(
-            connect(
-              [requests, requests],
-              [written, responses] as never,
-              (global, send) => global.globalToZone(hello, send as never),
-              zone,
-            ),
-          ),
+          keep(connect(requests, writtenResponses, zone, (global, send) => global.globalToZone(hello, send))),
         zoneToGlobal: (zone) =>
-          keep(
-            connect(
-              [responses, responses],
-              [requests, requests],
-              (global, send) => global.zoneToGlobal(hello, send),
-              zone,
-            ),
-          ),
+          keep(connect(responses, requests, zone, (global, send) => global.zoneToGlobal(hello, send))),
         close: () => {
           for (const stream of streams) stream.end();
         },
@@ -95,66 +86,77 @@ export function memoryNetwork(endpoint: () => KdsEndpoint | undefined, clock: Cl
   };
 }
 
-/** One stream in both directions. */
-class Pipe<Up, Down> {
+interface PipeParts<Up, Written, Down> {
+  readonly clock: Clock;
+  readonly weather: Weather;
+  readonly up: Codec<Up>;
+  readonly down: Codec<Written, Down>;
+  readonly zone: StreamIn<Down>;
+  readonly over: () => void;
+}
+
+/** One stream, in both directions. */
+class Pipe<Up, Written, Down> {
   readonly fromZone: StreamOut<Up>;
-  readonly fromGlobal: StreamOut<Down>;
+  readonly fromGlobal: StreamOut<Written>;
+  readonly #parts: PipeParts<Up, Written, Down>;
   #global: StreamIn<Up> | undefined;
   #early: Up[] = [];
   #over = false;
 
-  constructor(
-    clock: Clock,
-    weather: Weather,
-    up: [Codec<Up>, Codec<Up>],
-    down: [Codec<Down>, Codec<Down>],
-    private readonly zone: StreamIn<Down>,
-    private readonly onOver: () => void,
-  ) {
-    const lane = <M>(
-      direction: 'to-global' | 'to-zone',
-      [write, read]: [Codec<M>, Codec<M>],
-      deliver: (message: M) => void,
-    ) => {
-      let free = 0;
-      return (message: M) => {
-        const bytes = write.encode(message);
-        weather.tap?.(direction, bytes);
-        free = Math.max(free, clock.mono() + weather.delay());
-        clock.after(free - clock.mono(), () => {
-          if (!this.#over && !weather.blocked(direction)) deliver(read.decode(bytes));
-        });
-      };
+  constructor(parts: PipeParts<Up, Written, Down>) {
+    this.#parts = parts;
+    this.fromZone = {
+      send: this.#lane('to-global', parts.up, (message) => this.#toGlobal(message)),
+      end: () => this.#end((global) => global?.closed(undefined)),
     };
-    const toGlobal = lane<Up>('to-global', up, (message) =>
-      this.#global ? this.#global.message(message) : this.#early.push(message),
-    );
-    const toZone = lane<Down>('to-zone', down, (message) => this.zone.message(message));
-    this.fromZone = { send: (message) => this.#over || toGlobal(message), end: () => this.#end('zone') };
-    this.fromGlobal = { send: (message) => this.#over || toZone(message), end: (error) => this.#end('global', error) };
+    this.fromGlobal = {
+      send: this.#lane('to-zone', parts.down, (message) => parts.zone.message(message)),
+      end: (error) => this.#end((_, zone) => zone.closed(error)),
+    };
   }
 
   /** Global accepted the stream: what came before goes to it now. */
   arrive(global: StreamIn<Up>): void {
-    if (this.#over) return global.closed(undefined);
+    if (this.#over) {
+      global.closed(undefined);
+      return;
+    }
     this.#global = global;
     for (const message of this.#early.splice(0)) global.message(message);
   }
 
   reset(why: string): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.onOver();
     const reason = new ControlPlaneError('unavailable', why);
-    this.zone.closed(reason);
-    this.#global?.closed(reason);
+    this.#end((global, zone) => {
+      zone.closed(reason);
+      global?.closed(reason);
+    });
   }
 
-  #end(by: 'zone' | 'global', error?: ControlPlaneError): void {
+  #lane<W, R>(direction: Direction, codec: Codec<W, R>, deliver: (message: R) => void): (message: W) => void {
+    const { clock, weather } = this.#parts;
+    let free = 0;
+    return (message) => {
+      if (this.#over) return;
+      const bytes = codec.encode(message);
+      weather.tap?.(direction, bytes);
+      free = Math.max(free, clock.mono() + weather.delay());
+      clock.after(free - clock.mono(), () => {
+        if (!this.#over && !weather.blocked(direction)) deliver(codec.decode(bytes));
+      });
+    };
+  }
+
+  #toGlobal(message: Up): void {
+    if (this.#global) this.#global.message(message);
+    else this.#early.push(message);
+  }
+
+  #end(tell: (global: StreamIn<Up> | undefined, zone: StreamIn<Down>) => void): void {
     if (this.#over) return;
     this.#over = true;
-    this.onOver();
-    if (by === 'zone') this.#global?.closed(undefined);
-    else this.zone.closed(error);
+    this.#parts.over();
+    tell(this.#global, this.#parts.zone);
   }
 }

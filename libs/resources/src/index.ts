@@ -1,5 +1,6 @@
 export {
-  DEFAULT_MESH, type InTransaction,
+  DEFAULT_MESH,
+  type InTransaction,
   type Opinion,
   ResourceManager,
   type Write,
@@ -9,6 +10,7 @@ export {
 } from './manager.js';
 export { MemoryStore } from './memory-store.js';
 export { isLabel, LABEL_RULE } from './names.js';
+export { openStore } from './open-store.js';
 export {
   byMeshAndName,
   type ConfigSpec,
@@ -29,4 +31,3 @@ export type { Committed, Entry, Feed, ResourceStore, Revision, StoreTransaction 
 export { isInsight, RESOURCE_TYPES, SYNCED_TYPES, type TypeDescriptor } from './types.js';
 export { ResourceView, type ViewChange } from './view.js';
 export { isOnline, type KdsSubscription, type ZoneInsightSpec } from './zone.js';
-export { openStore } from './open-store.js';

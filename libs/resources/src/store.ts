@@ -58,7 +58,8 @@ export interface ResourceStore {
   list(type: ResourceType, mesh?: string): Promise<Resource[]>;
   /**
    * Runs `work` alone among writers and commits it whole, or not at all when it throws. All changes of one
-   * transaction share one revision, and revisions have no gaps.
+   * transaction share one revision, and revisions have no gaps. Inside `work` ask only `tx`: the store itself waits
+   * for the transaction to end.
    */
   transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<Committed<T>>;
   /** What changed after `after`, read in one snapshot; with undefined, everything. */

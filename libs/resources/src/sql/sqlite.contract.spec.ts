@@ -241,10 +241,7 @@ describe('a SQLite store', () => {
     const store = await open();
     const asked = Array.from({ length: 20 }, (_, n) => create(store, secret(`s${n}`)));
     const closing = store.close();
-    await expect(store.list('Secret')).rejects.toMatchObject({
-      code: 'unavailable',
-      message: `store ${file} is closed`,
-    });
+    await expect(store.list('Secret')).rejects.toThrow(`store ${file} is closed`);
     await Promise.all([...asked, closing, store.close()]);
     expect(await (await open()).list('Secret')).toHaveLength(20);
   });
