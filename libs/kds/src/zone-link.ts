@@ -29,7 +29,7 @@ interface Parts extends ConnectionParts {
 export class ZoneLink {
   readonly #parts: Parts;
   readonly #listeners = new Set<(state: LinkState) => void>();
-  readonly #applied = new Map<ResourceType, { nonce: string; at: number; error: string | undefined }>();
+  readonly #applied = new Map<ResourceType, { revision: number | null; at: number; error: string | undefined }>();
   #state: LinkState = 'never-met';
   #since: number;
   #reason: string | undefined;
@@ -85,7 +85,7 @@ export class ZoneLink {
         const applied = this.#applied.get(type);
         return {
           type,
-          nonce: applied?.nonce ?? null,
+          revision: applied?.revision ?? null,
           appliedAt: applied ? rfc3339(applied.at) : null,
           lastError: applied?.error ?? null,
         };
@@ -140,7 +140,7 @@ export class ZoneLink {
   }
 
   #wasApplied(type: ResourceType, nonce: string, error: string | undefined): void {
-    this.#applied.set(type, { nonce, at: this.#parts.clock.wall(), error });
+    this.#applied.set(type, { revision: revisionIn(nonce), at: this.#parts.clock.wall(), error });
     if (this.#state === 'in-sync') this.#parts.insights.changed(this.#parts.hello.zone);
   }
 
@@ -152,4 +152,10 @@ export class ZoneLink {
     this.#parts.log.info('link state', { state, ...(reason === undefined ? {} : { reason }) });
     for (const listener of this.#listeners) listener(state);
   }
+}
+
+/** Koguma's nonces tell global's revision (`type@revision`); those of other globals do not. */
+function revisionIn(nonce: string): number | null {
+  const digits = /@(\d+)$/.exec(nonce)?.[1];
+  return digits === undefined ? null : Number(digits);
 }

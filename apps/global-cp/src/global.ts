@@ -1,0 +1,88 @@
+import { Auth, authSettings, readOnlyReason, type TokenCrypto } from '@koguma/auth';
+import { type Clock, type Config, type Entropy, type Log, Tasks } from '@koguma/core';
+import { CLUSTER_ID_NAME, clusterIdOf, KdsServer, Outbox, sizeLimit, stayingHomeWarning } from '@koguma/kds';
+import { DEFAULT_MESH, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
+
+/** The ports of a global control plane: what differs between a process, a test and a simulation. */
+export interface GlobalPorts {
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly crypto: TokenCrypto;
+  readonly log: Log;
+}
+
+/** A global control plane without its doors. */
+export interface Global {
+  readonly manager: ResourceManager;
+  readonly view: ResourceView;
+  readonly auth: Auth;
+  readonly kds: KdsServer;
+  readonly instanceId: string;
+  stop(): Promise<void>;
+}
+
+/** Puts a global control plane together: read from top to bottom, this is its architecture. */
+export async function composeGlobal(
+  config: Config,
+  { store, clock, entropy, crypto, log }: GlobalPorts,
+): Promise<Global> {
+  const instanceId = entropy.uuid();
+  const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
+
+  const view = new ResourceView({ store, clock, log: log.scope('store') });
+  await view.load();
+  tasks.start('resources: view', (signal) => view.run(signal));
+
+  const auth = new Auth({
+    view,
+    crypto,
+    clock,
+    entropy,
+    log: log.scope('auth'),
+    settings: authSettings(config),
+    federated: false,
+  });
+  const manager = new ResourceManager({
+    store,
+    view,
+    clock,
+    log: log.scope('resources'),
+    readOnly: (key) => readOnlyReason(key, { federated: false, readOnly: config.apiServer.readOnly }),
+    hooks: [...auth.writeHooks, stayingHomeWarning, sizeLimit(view, config.multizone.global.kds.maxMsgSize)],
+    unsafeDelete: config.store.unsafeDelete,
+  });
+
+  if (clusterIdOf(view) === undefined && !config.defaults.skipMeshCreation) await manager.ensure(DEFAULT_MESH, {});
+  await manager.ensure({ type: 'Config', mesh: '', name: CLUSTER_ID_NAME }, { config: entropy.uuid() });
+  await auth.prepare(manager);
+  tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
+
+  // Zones take a first response for all there is, so nothing is sent before all of the above is in the store.
+  const outbox = new Outbox({ view, parseKey: crypto.parseKey, log: log.scope('kds') });
+  const flushIntervalMs = config.multizone.global.kds.zoneInsightFlushInterval;
+  const kds = new KdsServer({
+    manager,
+    view,
+    outbox,
+    clock,
+    entropy,
+    log: log.scope('kds'),
+    tasks,
+    instanceId,
+    flushIntervalMs,
+  });
+
+  return {
+    manager,
+    view,
+    auth,
+    kds,
+    instanceId,
+    stop: async () => {
+      kds.stop();
+      await tasks.stop();
+      await store.close();
+    },
+  };
+}

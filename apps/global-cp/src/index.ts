@@ -1,0 +1,2 @@
+export { composeGlobal, type Global, type GlobalPorts } from './global.js';
+export { type ServedGlobal, serveGlobal } from './serve.js';

@@ -1,0 +1,15 @@
+import { joseCrypto } from '@koguma/auth';
+import { runCommand } from '@koguma/core';
+import { openStore } from '@koguma/resources';
+import { serveGlobal } from './serve.js';
+
+await runCommand({
+  program: 'global-cp',
+  role: 'global',
+  nameOf: () => 'global',
+  start: async (config, { clock, entropy, log, hostname }) => {
+    const store = await openStore(config, { entropy, log });
+    const global = await serveGlobal(config, { store, clock, entropy, crypto: joseCrypto, log }, hostname);
+    return { url: `http://${config.apiServer.http.interface}:${global.ports.api}`, stop: global.stop };
+  },
+});

@@ -1,0 +1,2 @@
+export { type ServedZone, serveZone } from './serve.js';
+export { composeZone, type Zone, type ZonePorts } from './zone.js';

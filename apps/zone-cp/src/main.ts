@@ -1,0 +1,22 @@
+import { joseCrypto } from '@koguma/auth';
+import { runCommand } from '@koguma/core';
+import { grpcDial } from '@koguma/kds';
+import { openStore } from '@koguma/resources';
+import { serveZone } from './serve.js';
+
+await runCommand({
+  program: 'zone-cp',
+  role: 'zone',
+  nameOf: (config) => config.multizone.zone.name,
+  start: async (config, { clock, entropy, log, hostname }) => {
+    const { globalAddress, kds } = config.multizone.zone;
+    const store = await openStore(config, { entropy, log });
+    const dial = grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize });
+    const zone = await serveZone(config, { store, clock, entropy, crypto: joseCrypto, log, dial }, hostname);
+    return {
+      url: `http://${config.apiServer.http.interface}:${zone.ports.api}`,
+      watch: (tell) => zone.link?.watch(tell),
+      stop: zone.stop,
+    };
+  },
+});

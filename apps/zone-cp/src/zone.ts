@@ -1,0 +1,129 @@
+import { Auth, authSettings, readOnlyReason, type TokenCrypto } from '@koguma/auth';
+import {
+  type Clock,
+  type Config,
+  type Entropy,
+  KUMA_VERSION,
+  type Log,
+  maskConfig,
+  Tasks,
+  VERSION,
+} from '@koguma/core';
+import { CLUSTER_ID_NAME, clusterIdOf, type Dial, Syncer, ZoneInsights, ZoneLink } from '@koguma/kds';
+import { DEFAULT_MESH, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
+
+/** The ports of a zone control plane: what differs between a process, a test and a simulation. */
+export interface ZonePorts {
+  readonly store: ResourceStore;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly crypto: TokenCrypto;
+  readonly log: Log;
+  readonly dial: Dial;
+}
+
+/** A zone control plane without its doors. */
+export interface Zone {
+  readonly manager: ResourceManager;
+  readonly view: ResourceView;
+  readonly auth: Auth;
+  /** Undefined in a stand-alone zone, which has no global and owns its meshes and keys itself. */
+  readonly link: ZoneLink | undefined;
+  readonly instanceId: string;
+  stop(): Promise<void>;
+}
+
+/** Puts a zone control plane together: read from top to bottom, this is its architecture. */
+export async function composeZone(
+  config: Config,
+  { store, clock, entropy, crypto, log, dial }: ZonePorts,
+): Promise<Zone> {
+  const { name, globalAddress } = config.multizone.zone;
+  const federated = globalAddress !== '';
+  const instanceId = entropy.uuid();
+  const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
+
+  const view = new ResourceView({ store, clock, log: log.scope('store') });
+  await view.load();
+  tasks.start('resources: view', (signal) => view.run(signal));
+
+  let link: ZoneLink | undefined;
+  const hint = () => link?.hint() ?? '';
+  const auth = new Auth({
+    view,
+    crypto,
+    clock,
+    entropy,
+    log: log.scope('auth'),
+    settings: authSettings(config),
+    federated,
+    hint,
+  });
+  const manager = new ResourceManager({
+    store,
+    view,
+    clock,
+    log: log.scope('resources'),
+    readOnly: (key) => readOnlyReason(key, { federated, readOnly: config.apiServer.readOnly }),
+    hooks: auth.writeHooks,
+    unsafeDelete: config.store.unsafeDelete,
+  });
+
+  if (federated) {
+    const insights = new ZoneInsights({
+      manager,
+      clock,
+      log: log.scope('kds'),
+      flushIntervalMs: config.multizone.global.kds.zoneInsightFlushInterval,
+    });
+    const zoneLink = new ZoneLink({
+      hello: { zone: name, version: VERSION, instanceId },
+      metadata: nodeMetadata(config, instanceId),
+      globalAddress,
+      dial,
+      syncer: new Syncer({ manager, clock, log: log.scope('kds'), checks: auth.writeHooks }),
+      manager,
+      view,
+      insights,
+      clock,
+      entropy,
+      log: log.scope('kds'),
+      backoff: {
+        baseMs: config.koguma.multizone.zone.reconnect.base,
+        maxMs: config.koguma.multizone.zone.reconnect.max,
+      },
+      adoptClusterId: config.koguma.multizone.zone.adoptClusterId,
+    });
+    await zoneLink.recall();
+    link = zoneLink;
+    tasks.start('kds: zone insights', (signal) => insights.run(signal));
+    tasks.start('kds: link to global', (signal) => zoneLink.run(signal));
+  } else {
+    if (clusterIdOf(view) === undefined && !config.defaults.skipMeshCreation) await manager.ensure(DEFAULT_MESH, {});
+    await manager.ensure({ type: 'Config', mesh: '', name: CLUSTER_ID_NAME }, { config: entropy.uuid() });
+  }
+  await auth.prepare(manager);
+  tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
+
+  return {
+    manager,
+    view,
+    auth,
+    link,
+    instanceId,
+    stop: async () => {
+      await tasks.stop();
+      await store.close();
+    },
+  };
+}
+
+/** What a zone tells global of itself, as Kuma's zones do. */
+function nodeMetadata(config: Config, instanceId: string): Record<string, unknown> {
+  return {
+    version: { kumaCp: { version: VERSION, gitTag: '', gitCommit: '', buildDate: '', basedOnKuma: KUMA_VERSION } },
+    config: JSON.stringify(maskConfig(config)),
+    'control-plane-id': instanceId,
+    features: ['zone-token', 'hash-suffix'],
+  };
+}
