@@ -129,7 +129,7 @@ const needsBuild = () =>
 
 /**
  * Our environment without what a parent npm left in it: its workspace, prefix or log level are not ours.
- * How to reach a registry stays.
+ * Its ways out (proxies, certificates, where packages come from) stay.
  */
 function cleanEnv() {
   const keep =
@@ -180,7 +180,7 @@ function npm(args) {
     : run('npm', args, { shell: process.platform === 'win32' });
 }
 
-async function registryAnswers() {
+async function networkAnswers() {
   const { ok, output } = await npm(['view', 'picocolors', 'name', '--prefer-online', '--fetch-retries=0']);
   return ok || !/\b(ECONN\w+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ENOTCACHED)\b/.test(output);
 }
@@ -197,7 +197,7 @@ async function install() {
   // --include=dev: an inherited "omit" must not leave the compiler out.
   const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--include=dev'];
   // Without a network npm asks in vain, for minutes; its cache alone answers at once, with all or with an error.
-  if (!(await registryAnswers())) args.push('--offline');
+  if (!(await networkAnswers())) args.push('--offline');
   const result = await npm(args);
   if (!result.ok) {
     const lines = result.output.split('\n');
@@ -205,13 +205,13 @@ async function install() {
     process.stderr.write(`\n${(errors.length ? errors : lines).slice(-25).join('\n')}`);
     throw new SetupError(
       'The dependencies could not be installed.',
-      'Check that the npm registry can be reached, then run: npm install',
+      'Check the network and the proxy settings of npm, then run: npm install',
     );
   }
   let note;
   if (read(LOCKFILE) !== before) {
     if (inStep) {
-      // npm adds or drops the entries of other platforms, depending on what its registry serves. Not ours to commit.
+      // npm adds or drops the entries of other platforms, depending on where it runs. Not ours to commit.
       fs.writeFileSync(LOCKFILE, before);
     } else {
       note = 'package-lock.json was brought up to date with package.json: commit it.';

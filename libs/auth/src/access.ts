@@ -1,9 +1,6 @@
 import { ControlPlaneError } from '@koguma/core';
+import type { AccessRight } from './access-right.js';
 import type { User } from './users.js';
-
-/** What a control plane lets some people do. Names are Kuma's (`access.static.*`). */
-export const ACCESS_RIGHTS = ['adminResources', 'generateDpToken', 'generateUserToken', 'generateZoneToken'] as const;
-export type AccessRight = (typeof ACCESS_RIGHTS)[number];
 
 /** Who has each right: by name, or by any of their groups. */
 export type AccessGrants = Readonly<

@@ -30,7 +30,6 @@ export class AdminToken {
   /** Makes it when it is missing, then keeps it good: it is made anew when the key that signed it is gone or replaced. */
   async run(signal: AbortSignal): Promise<void> {
     const { view } = this.#parts;
-    await this.#ensure('missing or past use');
     let wake: () => void = () => undefined;
     let changed = false;
     const unsubscribe = view.onChange(({ reset, entries }) => {
@@ -39,6 +38,7 @@ export class AdminToken {
     });
     const stop = () => wake();
     signal.addEventListener('abort', stop);
+    await this.#ensure('missing or past use');
     while (!signal.aborted) {
       if (!changed) await new Promise<void>((resolve) => (wake = resolve));
       if (signal.aborted) break;

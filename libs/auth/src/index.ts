@@ -1,4 +1,5 @@
-export { Access, type AccessGrants, type AccessRight } from './access.js';
+export { Access, type AccessGrants } from './access.js';
+export type { AccessRight } from './access-right.js';
 export { joseCrypto } from './adapters/jose-crypto.js';
 export { NodeRsaKey, parseRsaKey } from './adapters/rsa-keys.js';
 export { Auth, type AuthSettings } from './auth.js';

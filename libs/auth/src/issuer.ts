@@ -1,4 +1,5 @@
 import { type Clock, ControlPlaneError, type Entropy, epochSeconds } from '@koguma/core';
+import { LABEL } from '@koguma/resources';
 import type { TokenCrypto } from './crypto.js';
 import type { SecretKeys } from './signing-keys.js';
 import { type TokenKindName, type TokenRequest, tokenKind } from './token-kinds.js';
@@ -50,7 +51,14 @@ export class TokenIssuer {
   #missing(kind: TokenKindName, mesh: string): ControlPlaneError {
     const row = tokenKind(kind);
     const where = row.secretType === 'Secret' ? ` in mesh "${mesh}"` : '';
-    const advice = this.#parts.hint(kind) || 'create one, or check that the mesh exists';
+    const waiting = this.#parts.keys.list(kind, mesh).findLast(({ key }) => key.isPrivate);
+    if (waiting) {
+      const advice = `take its label ${LABEL.phase} away, or create a key with a higher serial`;
+      const told = `${waiting.foundIn}${where} is prepared and does not sign yet, and no other key is there: ${advice}`;
+      return new ControlPlaneError('signing_key_not_found', told);
+    }
+    const advice =
+      this.#parts.hint(kind) || (where === '' ? 'create one' : 'create one, or check that the mesh exists');
     const missing = `there is no signing key with KID 1. ${row.secretType} of name "${row.signingKeyPrefix(mesh)}-1"${where} is not found`;
     return new ControlPlaneError('signing_key_not_found', `${missing}: ${advice}`);
   }

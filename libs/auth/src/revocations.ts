@@ -13,6 +13,12 @@ export function parseRevocations(text: string): string[] {
     .map((entry) => entry.toLowerCase());
 }
 
+/** False for an id that is empty or holds a separator: no entry of a list is ever equal to it. */
+export function canBeListed(jti: string): boolean {
+  const [id, ...more] = parseRevocations(jti);
+  return more.length === 0 && id === jti.toLowerCase();
+}
+
 /** Entries that cannot be the id of a token of ours; they are kept, and their writer is told. */
 export function notTokenIds(ids: readonly string[]): string[] {
   return ids.filter((id) => !UUID.test(id));

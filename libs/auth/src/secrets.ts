@@ -42,7 +42,13 @@ export function secretRole({ type, mesh, name }: ResourceKey): SecretRole {
     const prefix = row.signingKeyPrefix(mesh);
     if (hasPrefix(name, prefix)) return { role: 'signing-key', kind, prefix, serial: serialOf(name, prefix) };
   }
-  return type === 'GlobalSecret' && LOCAL_SECRETS.includes(name) ? { role: 'local' } : { role: 'other' };
+  return type === 'GlobalSecret' && isLocalName(name) ? { role: 'local' } : { role: 'other' };
+}
+
+/** Also names that only begin like those of a kind that never crosses, such as a misspelt key: they stay as well. */
+function isLocalName(name: string): boolean {
+  const stays = TOKEN_KINDS.some(({ kind, crossing }) => crossing === 'never' && name.startsWith(`${kind}-token-`));
+  return stays || LOCAL_SECRETS.includes(name);
 }
 
 /** True for secrets that each control plane keeps for itself, which people may write on a federated zone too. */

@@ -2,7 +2,7 @@ import type { Log } from '@koguma/core';
 import { type Entry, LABEL, type ResourceView } from '@koguma/resources';
 import type { RsaKey, TokenCrypto } from './crypto.js';
 import { type Secret, secretBytes, secretRole } from './secrets.js';
-import { TOKEN_KINDS, type TokenKind, type TokenKindName, tokenKind } from './token-kinds.js';
+import { type TokenKind, type TokenKindName, tokenKind } from './token-kinds.js';
 
 /** A key that tokens of one kind (and mesh) are checked with, and where it was found. */
 export interface VerificationKey {
@@ -52,22 +52,18 @@ export class SecretKeys implements KeySource {
   }
 
   find(kind: TokenKindName, mesh: string, kid: string): VerificationKey[] {
-    const key = this.#ring(kind, mesh).get(Number(kid));
+    const key = this.#rings.get(ringName(kind, mesh))?.get(Number(kid));
     return key?.kid === kid ? [key] : [];
   }
 
-  /** The key that signs: the highest serial that is not `prepared`, compared as numbers. */
+  /** The key that signs. */
   latest(kind: TokenKindName, mesh: string): StoredKey | undefined {
-    let latest: StoredKey | undefined;
-    for (const key of this.#ring(kind, mesh).values()) {
-      if (key.key.isPrivate && key.phase === 'active' && key.serial > (latest?.serial ?? 0)) latest = key;
-    }
-    return latest;
+    return latestOf(this.#rings.get(ringName(kind, mesh))?.values() ?? []);
   }
 
   /** Every key of a kind and mesh, by rising serial. */
   list(kind: TokenKindName, mesh: string): StoredKey[] {
-    return [...this.#ring(kind, mesh).values()].sort((a, b) => a.serial - b.serial);
+    return [...(this.#rings.get(ringName(kind, mesh))?.values() ?? [])].sort((a, b) => a.serial - b.serial);
   }
 
   #rebuild(): void {
@@ -82,10 +78,13 @@ export class SecretKeys implements KeySource {
     const role = secretRole(key);
     if ((role.role !== 'signing-key' && role.role !== 'public-key') || role.serial === undefined) return;
     if (role.prefix !== this.#prefixOf(tokenKind(role.kind), key.mesh)) return;
-    const ring = this.#ring(role.kind, key.mesh);
+    const name = ringName(role.kind, key.mesh);
+    const ring = this.#rings.get(name) ?? new Map<number, StoredKey>();
     const parsed = resource && this.#parse(resource as Secret, role.kind, role.serial);
     if (parsed) ring.set(role.serial, parsed);
     else ring.delete(role.serial);
+    if (ring.size > 0) this.#rings.set(name, ring);
+    else this.#rings.delete(name);
   }
 
   #prefixOf(row: TokenKind, mesh: string): string {
@@ -113,13 +112,19 @@ export class SecretKeys implements KeySource {
       return undefined;
     }
   }
+}
 
-  #ring(kind: TokenKindName, mesh: string): Map<number, StoredKey> {
-    const scope = `${kind}/${tokenKind(kind).secretType === 'Secret' ? mesh : ''}`;
-    const ring = this.#rings.get(scope) ?? new Map<number, StoredKey>();
-    this.#rings.set(scope, ring);
-    return ring;
+function ringName(kind: TokenKindName, mesh: string): string {
+  return `${kind}/${tokenKind(kind).secretType === 'Secret' ? mesh : ''}`;
+}
+
+/** Of some keys the one that signs: the highest serial that is not `prepared`, compared as numbers. */
+export function latestOf<K extends Pick<StoredKey, 'key' | 'phase' | 'serial'>>(keys: Iterable<K>): K | undefined {
+  let latest: K | undefined;
+  for (const key of keys) {
+    if (key.key.isPrivate && key.phase === 'active' && key.serial > (latest?.serial ?? 0)) latest = key;
   }
+  return latest;
 }
 
 /** A public key given by configuration, for tokens that are signed elsewhere. */
@@ -141,13 +146,3 @@ export class StaticKeys implements KeySource {
       .map(({ key }) => ({ kid, key, foundIn: 'configuration' }));
   }
 }
-
-/** Whether a control plane makes the first key of a kind by itself, and when. */
-export function makesDefaultKey(row: TokenKind, federated: boolean): boolean {
-  return row.defaultKey === 'every-control-plane' || !federated;
-}
-
-/** Kinds whose first key belongs to no mesh. */
-export const MESHLESS_KINDS = (TOKEN_KINDS as readonly TokenKind[]).filter(
-  ({ secretType }) => secretType === 'GlobalSecret',
-);

@@ -1,6 +1,6 @@
 import { isLabel, LABEL_RULE, type ResourceType } from '@koguma/resources';
 import { z } from 'zod';
-import type { AccessRight } from './access.js';
+import type { AccessRight } from './access-right.js';
 
 /** Which private half leaves global for the zones: the key itself, its public half, or nothing. */
 export type Crossing = 'private' | 'public' | 'never';
@@ -45,7 +45,9 @@ const SCOPES = ['ingress', 'egress', 'cp'] as const;
 const PROXY_TYPES = ['dataplane', 'ingress', 'egress'];
 
 const text = z.string('must be a string');
-const required = text.min(1, 'cannot be empty');
+const required = z
+  .string({ error: ({ input }) => (input === undefined || input === null ? 'cannot be empty' : 'must be a string') })
+  .min(1, 'cannot be empty');
 const optional = text.nullish().transform((value) => value ?? '');
 const texts = z.array(text, 'must be a list of strings');
 const listOf = texts.nullish().transform((value) => value ?? []);
@@ -60,8 +62,11 @@ const proxyType = text.nullish().transform((value, context) => {
 });
 const scopes = z
   .array(
-    z.enum(SCOPES, { error: ({ input }) => `${String(input)} is not a scope: use one of ${SCOPES.join(', ')}` }),
-    'cannot be empty',
+    z.enum(SCOPES, {
+      error: ({ input }) =>
+        typeof input === 'string' ? `${input} is not a scope: use one of ${SCOPES.join(', ')}` : 'must be a string',
+    }),
+    { error: ({ input }) => (input === undefined || input === null ? 'cannot be empty' : 'must be a list of strings') },
   )
   .min(1, 'cannot be empty');
 
@@ -108,7 +113,7 @@ export const TOKEN_KINDS = [
     right: 'generateDpToken',
     switches: 'zoneToken',
     request: z
-      .object({ zone: required.refine(isLabel, LABEL_RULE) }, 'must be a JSON object')
+      .object({ zone: required.refine((zone) => zone === '' || isLabel(zone), LABEL_RULE) }, 'must be a JSON object')
       .transform(({ zone }) => ({ identity: { Zone: zone }, mesh: '' })),
     claims: z.object({ Zone: optional }),
   },
@@ -124,12 +129,14 @@ export const TOKEN_KINDS = [
     right: 'generateZoneToken',
     switches: 'zoneToken',
     request: z
-      .object({ zone: optional, scope: scopes }, 'must be a JSON object')
+      .object(
+        { zone: optional.refine((zone) => zone === '' || isLabel(zone), LABEL_RULE), scope: scopes },
+        'must be a JSON object',
+      )
       .refine(({ zone, scope }) => zone !== '' || !scope.includes('cp'), {
         path: ['zone'],
         error: 'cannot be empty with scope cp',
       })
-      .refine(({ zone }) => zone === '' || isLabel(zone), { path: ['zone'], error: LABEL_RULE })
       .transform(({ zone, scope }) => ({ identity: { Zone: zone, Scope: scope }, mesh: '' })),
     claims: z.object({ Zone: optional, Scope: listOf }),
   },

@@ -34,6 +34,8 @@ export class UnreadableToken extends Error {
 /** Tokens of ours are under 2 KiB; the room is for long lists of tags. */
 const LONGEST_TOKEN = 64 * 1024;
 const SEGMENT = /^[A-Za-z0-9_-]+$/;
+/** In seconds from 1970, what a date can be; beyond it a time could not even be shown. */
+const FARTHEST_TIME = 8_640_000_000_000;
 
 /**
  * Takes a compact JWS (RFC 7515) apart, and refuses what a lenient reader lets pass: duplicate members, a `kid` that
@@ -44,16 +46,16 @@ export function readToken(token: string): ReadToken {
   if (token.length > LONGEST_TOKEN) throw malformed(`the token is longer than ${LONGEST_TOKEN} characters`);
   const segments = token.split('.');
   if (segments.length !== 3) throw malformed(`the token has ${segments.length} parts: a signed JWT has 3`);
-  const [header, claims] = [jsonObject(segments[0], 'header'), jsonObject(segments[1], 'payload')];
-  decode(segments[2], 'signature');
-
-  const { alg, kid, crit } = header;
+  const { alg, kid, crit, b64 } = jsonObject(segments[0], 'header');
   if (alg !== 'RS256') {
     throw new UnreadableToken('algorithm_not_allowed', `the token's algorithm is ${word(alg)}: only RS256 is allowed`);
   }
   if (typeof kid !== 'string' || kid === '') throw malformed('the header must have a kid that is a string');
-  if (crit !== undefined) throw malformed('the header asks for extensions (crit) that are not known here');
+  if (crit !== undefined || b64 !== undefined)
+    throw malformed('the header asks for extensions (crit, b64) that are not known here');
 
+  const claims = jsonObject(segments[1], 'payload');
+  decode(segments[2], 'signature');
   const expiresAt = time(claims, 'exp');
   if (expiresAt === undefined) throw malformed('the token has no exp: a token that never expires is not accepted');
   time(claims, 'iat');
@@ -65,8 +67,9 @@ export function readToken(token: string): ReadToken {
 function time(claims: Identity, name: string): number | undefined {
   const value = claims[name];
   if (value === undefined) return undefined;
-  if (Number.isSafeInteger(value)) return value as number;
-  throw malformed(`${name} must be a whole number of seconds`);
+  if (!Number.isSafeInteger(value)) throw malformed(`${name} must be a whole number of seconds`);
+  if (Math.abs(value as number) > FARTHEST_TIME) throw malformed(`${name} is too far away to be a time in seconds`);
+  return value as number;
 }
 
 function jsonObject(segment: string | undefined, part: string): Identity {

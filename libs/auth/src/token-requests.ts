@@ -1,4 +1,4 @@
-import { invalid, NANOS_PER_SECOND, parseDuration, type Violation } from '@koguma/core';
+import { invalid, NANOS_PER_SECOND, parseDuration, type Violation, violationsIn } from '@koguma/core';
 import { type TokenKindName, type TokenRequest, tokenKind } from './token-kinds.js';
 
 /** A request that can be issued as it is. */
@@ -16,10 +16,7 @@ const LONGEST_DURATION = 100;
 export function readTokenRequest(kind: TokenKindName, body: unknown): IssueOrder {
   const { request, defaultValidFor } = tokenKind(kind);
   const parsed = request.safeParse(body);
-  const violations: Violation[] = (parsed.error?.issues ?? []).map(({ path, message }) => ({
-    field: path.join('.'),
-    reason: message,
-  }));
+  const violations = violationsIn(parsed.error);
   const validForSeconds = readValidFor((body as { validFor?: unknown } | null)?.validFor, defaultValidFor, violations);
   if (!parsed.success || violations.length > 0) throw invalid(...violations);
   return { ...parsed.data, validForSeconds };

@@ -1,7 +1,7 @@
 import { type Clock, ControlPlaneError, epochSeconds, rfc3339 } from '@koguma/core';
 import type { ResourceView } from '@koguma/resources';
 import type { TokenCrypto } from './crypto.js';
-import type { Revocations } from './revocations.js';
+import { canBeListed, type Revocations } from './revocations.js';
 import type { KeySource, VerificationKey } from './signing-keys.js';
 import { type Identity, type TokenKindName, tokenKind } from './token-kinds.js';
 import { type ReadToken, type RejectionReason, readToken, UnreadableToken } from './token-reader.js';
@@ -97,9 +97,13 @@ export class TokenValidator {
   /** Decides, from state in memory, whether a proven token is good now. */
   judge({ kind, mesh, token, key, failed, steps }: Proof): Verdict {
     if (failed !== undefined || !token || !key) return rejected(failed ?? 'malformed', steps);
-    const stillThere = this.#keys(kind, mesh, key.kid).some((known) => known.key.thumbprint === key.key.thumbprint);
-    if (!stillThere)
-      return rejected('unknown_kid', [...steps.slice(0, 1), step('key', false, this.#unknown(kind, mesh, key.kid))]);
+    const known = this.#keys(kind, mesh, key.kid);
+    if (!known.some((other) => other.key.thumbprint === key.key.thumbprint)) {
+      const header = steps.slice(0, 1);
+      return known.length === 0
+        ? rejected('unknown_kid', [...header, step('key', false, this.#unknown(kind, mesh, key.kid))])
+        : rejected('bad_signature', [...header, found(known), signature(false)]); // replaced under its own name
+    }
 
     const now = epochSeconds(this.#parts.clock);
     const times = timesOf(token, now);
@@ -158,6 +162,7 @@ function timesOf(token: ReadToken, now: number): { failed?: RejectionReason; ste
 
 function revocationDetail(jti: string | undefined, revoked: boolean, list: string, at: string): string {
   if (jti === undefined) return `the token has no jti, so it cannot be revoked singly (${list}, ${at})`;
+  if (!canBeListed(jti)) return `no list can hold the token's jti, so it cannot be revoked singly (${list}, ${at})`;
   return `${jti} is ${revoked ? '' : 'not '}on ${list} (${at})`;
 }
 

@@ -3,8 +3,7 @@ import { LABEL, type Opinion, type SecretSpec, type Write, type WriteHook } from
 import type { RsaKey, TokenCrypto } from './crypto.js';
 import { notTokenIds, parseRevocations } from './revocations.js';
 import { type SecretRole, secretBytes, secretRole, secretSpec, secretText } from './secrets.js';
-import type { SecretKeys, StoredKey } from './signing-keys.js';
-import { tokenKind } from './token-kinds.js';
+import { latestOf, type SecretKeys, type StoredKey } from './signing-keys.js';
 
 type KeyRole = Extract<SecretRole, { role: 'signing-key' | 'public-key' }>;
 
@@ -19,9 +18,9 @@ export function secretWriteChecks(crypto: TokenCrypto, keys: SecretKeys): WriteH
       const role = secretRole(write.key);
       if (role.role === 'revocations') return checkRevocations(write);
       if (role.role !== 'signing-key' && role.role !== 'public-key') return {};
-      return write.next
-        ? checkKey(write, role, crypto, keys)
-        : warnOfDeletion(role, keys.list(role.kind, write.key.mesh));
+      // Who may write a public half has the private one too, and never looks at the public one.
+      const known = role.role === 'public-key' ? [] : keys.list(role.kind, write.key.mesh);
+      return write.next ? checkKey(write, role, crypto, known) : warnOfDeletion(role, known);
     },
   };
 }
@@ -36,7 +35,7 @@ function checkRevocations({ next }: Write): Opinion {
   };
 }
 
-function checkKey(write: Write, role: KeyRole, crypto: TokenCrypto, keys: SecretKeys): Opinion {
+function checkKey(write: Write, role: KeyRole, crypto: TokenCrypto, known: readonly StoredKey[]): Opinion {
   const violations: Violation[] = [];
   if (role.serial === undefined) {
     violations.push({
@@ -47,7 +46,7 @@ function checkKey(write: Write, role: KeyRole, crypto: TokenCrypto, keys: Secret
   const key = parse(write, role, crypto, violations);
   if (!key || violations.length > 0) return { violations };
   const pem = role.role === 'public-key' ? key.publicPem : key.pem;
-  return { spec: secretSpec(pem), warnings: warnOfKey(write, role, key, keys.list(role.kind, write.key.mesh)) };
+  return { spec: secretSpec(pem), warnings: warnOfKey(write, role, key, known) };
 }
 
 function parse({ next }: Write, role: KeyRole, crypto: TokenCrypto, violations: Violation[]): RsaKey | undefined {
@@ -69,10 +68,13 @@ function warnOfKey({ next, previous }: Write, role: KeyRole, key: RsaKey, known:
       `this replaces another key with serial ${role.serial}: tokens that it signed are refused from now on`,
     );
   }
-  const highest = known.at(-1)?.serial ?? 0;
-  if (!previous && (role.serial ?? 0) < highest && next?.labels[LABEL.phase] !== 'prepared') {
-    warnings.push(`serial ${highest} is higher and goes on signing: a new key needs a higher serial`);
+  const phase = next?.labels[LABEL.phase] === 'prepared' ? ('prepared' as const) : ('active' as const);
+  const serial = role.serial ?? 0;
+  const signing = latestOf(known)?.serial ?? 0;
+  if (!previous && phase === 'active' && serial < signing) {
+    warnings.push(`serial ${signing} is higher and goes on signing: a new key needs a higher serial`);
   }
+  warnings.push(...warnOfSigner(known, [...known.filter((other) => other.serial !== serial), { key, phase, serial }]));
   const twin = known.find((other) => other.serial !== role.serial && other.key.thumbprint === key.thumbprint);
   if (twin) warnings.push(`this is the same key as serial ${twin.serial}: nothing is rotated by it`);
   return warnings;
@@ -81,10 +83,17 @@ function warnOfKey({ next, previous }: Write, role: KeyRole, key: RsaKey, known:
 function warnOfDeletion(role: KeyRole, known: readonly StoredKey[]): Opinion {
   const gone = known.find(({ serial }) => serial === role.serial);
   if (!gone) return {};
-  const left = known.filter(({ serial, phase }) => serial !== role.serial && phase === 'active');
-  const warnings = [`${tokenKind(role.kind).kind} tokens with kid ${gone.kid} are refused from now on`];
-  const next = left.at(-1);
-  if (!next) warnings.push('no key of this kind is left: none can be issued until there is a new one');
-  else if (next.serial < gone.serial) warnings.push(`serial ${next.serial}, an older key, signs from now on`);
-  return { warnings };
+  const left = known.filter((other) => other !== gone);
+  const refused = `${role.kind} tokens with kid ${gone.kid} are refused from now on`;
+  return { warnings: [refused, ...warnOfSigner(known, left)] };
+}
+
+type Signer = Pick<StoredKey, 'key' | 'phase' | 'serial'>;
+
+/** What it means for issuing that these keys become those. */
+function warnOfSigner(before: readonly Signer[], after: readonly Signer[]): string[] {
+  const [signing, next] = [latestOf(before)?.serial, latestOf(after)?.serial];
+  if (signing === undefined) return [];
+  if (next === undefined) return ['no key is left that signs: none can be issued until there is a new one'];
+  return next < signing ? [`serial ${next}, an older key, signs from now on`] : [];
 }

@@ -60,6 +60,24 @@ export class ControlPlaneError extends Error {
   }
 }
 
+/** What a zod schema found wrong, with each place as its writer would name it: `scope[0]`, `tags["kuma.io/service"]`. */
+export function violationsIn(error: SchemaError | undefined): Violation[] {
+  return (error?.issues ?? []).map(({ path, message }) => ({ field: fieldPath(path), reason: message }));
+}
+
+interface SchemaError {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+}
+
+function fieldPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((field, step) => {
+    if (typeof step === 'number') return `${field}[${step}]`;
+    const name = String(step);
+    if (!/^[A-Za-z_]\w*$/.test(name)) return `${field}[${JSON.stringify(name)}]`;
+    return field === '' ? name : `${field}.${name}`;
+  }, '');
+}
+
 /** The usual refusal of input: one or more fields and what is allowed there. */
 export function invalid(...violations: Violation[]): ControlPlaneError {
   const told = violations.map(({ field, reason }) => `${field}: ${reason}`).join('; ');

@@ -10,7 +10,15 @@ export type { Config } from './config/settings.js';
 export type { Role } from './config/table.js';
 export { formatDuration, NANOS_PER_MILLISECOND, NANOS_PER_SECOND, parseDuration } from './duration.js';
 export { type Entropy, jittered, SeededEntropy } from './entropy.js';
-export { ControlPlaneError, ERROR_STATUS, type ErrorCode, invalid, unreachable, type Violation } from './errors.js';
+export {
+  ControlPlaneError,
+  ERROR_STATUS,
+  type ErrorCode,
+  invalid,
+  unreachable,
+  type Violation,
+  violationsIn,
+} from './errors.js';
 export { type Log, type LogFields, SILENT } from './log.js';
 export { type Task, Tasks } from './tasks.js';
 export { KUMA_VERSION, VERSION } from './version.js';

@@ -1,4 +1,4 @@
-import { type Clock, ControlPlaneError, type Entropy, jittered, type Log, rfc3339 } from '@koguma/core';
+import { type Cancel, type Clock, ControlPlaneError, type Entropy, jittered, type Log, rfc3339 } from '@koguma/core';
 import type { ResourceType } from '@koguma/resources';
 import type { DeltaDiscoveryRequest } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { StreamIn, StreamOut } from './link.js';
@@ -21,6 +21,7 @@ interface Progress {
   /** Something sent after this revision was refused, and will be sent again. */
   refusedSince: number | undefined;
   retryDue: boolean;
+  cancelRetry: Cancel | undefined;
   retries: number;
   lastError: string | undefined;
 }
@@ -78,6 +79,7 @@ export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
     if (this.#over) return;
     this.#over = true;
     this.#unsubscribe();
+    for (const { cancelRetry } of this.#types.values()) cancelRetry?.();
     this.#parts.log.info('zone disconnected', {
       zone: this.#parts.zone,
       reason: reason?.message ?? 'the zone ended the stream',
@@ -113,6 +115,7 @@ export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
       inFlight: undefined,
       refusedSince: undefined,
       retryDue: false,
+      cancelRetry: undefined,
       retries: 0,
       lastError: undefined,
     });
@@ -164,7 +167,8 @@ export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
     progress.lastError = message.slice(0, 1_000);
     const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** progress.retries++);
     log.warn('zone refused a part of a response', { zone, type, error: progress.lastError });
-    clock.after(jittered(delay, entropy), () => {
+    progress.cancelRetry?.();
+    progress.cancelRetry = clock.after(jittered(delay, entropy), () => {
       if (progress.refusedSince === undefined) return;
       progress.retryDue = true;
       this.#pump(type);

@@ -48,7 +48,8 @@ export function passageOf(key: ResourceKey): Passage {
 
 function passageOfSecret(key: ResourceKey, role: SecretRole): Passage {
   if (role.role === 'other') return key.type === 'Secret' ? 'as-is' : 'unless-labelled';
-  if (role.role === 'local') return 'never';
+  // Zones get the public halves of global's own keys; one put there by hand would arrive in place of such a half.
+  if (role.role === 'local' || role.role === 'public-key') return 'never';
   const { crossing } = tokenKind(role.kind);
   if (crossing === 'never') return 'never';
   return role.role === 'signing-key' && crossing === 'public' ? 'public-half' : 'as-is';

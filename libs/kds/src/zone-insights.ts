@@ -1,4 +1,4 @@
-import { type Clock, ControlPlaneError, type Log, rfc3339 } from '@koguma/core';
+import { type Cancel, type Clock, ControlPlaneError, type Log, rfc3339 } from '@koguma/core';
 import {
   isOnline,
   type KdsSubscription,
@@ -29,6 +29,7 @@ export class ZoneInsights {
   readonly #known = new Map<string, Subscription[]>();
   readonly #dirty = new Set<string>();
   #due = false;
+  #cancelFlush: Cancel = () => undefined;
   #wake: () => void = () => undefined;
 
   constructor(parts: Parts) {
@@ -45,7 +46,7 @@ export class ZoneInsights {
   changed(zone: string): void {
     const wasClean = this.#dirty.size === 0;
     this.#dirty.add(zone);
-    if (wasClean) this.#parts.clock.after(this.#parts.flushIntervalMs, () => this.#flush());
+    if (wasClean) this.#cancelFlush = this.#parts.clock.after(this.#parts.flushIntervalMs, () => this.#flush());
   }
 
   closed(zone: string, subscription: Subscription): void {
@@ -77,6 +78,7 @@ export class ZoneInsights {
   }
 
   async #writeDirty(): Promise<void> {
+    this.#cancelFlush();
     this.#due = false;
     const zones = [...this.#dirty];
     this.#dirty.clear();

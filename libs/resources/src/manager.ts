@@ -1,4 +1,4 @@
-import { type Clock, ControlPlaneError, invalid, type Log, type Violation } from '@koguma/core';
+import { type Clock, ControlPlaneError, invalid, type Log, type Violation, violationsIn } from '@koguma/core';
 import { checkName } from './names.js';
 import {
   describe,
@@ -223,7 +223,7 @@ type InTransactionOf<T> = (tx: StoreTransaction) => Promise<T>;
 function parseSpec(key: ResourceKey, spec: Spec, isNew: boolean): Spec {
   const named = isNew ? checkName(key) : [];
   const parsed = RESOURCE_TYPES[key.type].spec.safeParse(spec);
-  const issues = parsed.error?.issues.map(({ path, message }) => ({ field: path.join('.'), reason: message })) ?? [];
+  const issues = violationsIn(parsed.error);
   if (named.length + issues.length > 0) throw invalid(...named, ...issues);
   return parsed.data ?? {};
 }

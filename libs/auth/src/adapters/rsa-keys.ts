@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import type { RsaKey } from '../crypto.js';
 
 const SMALLEST_MODULUS = 2048;
@@ -18,6 +18,8 @@ export class NodeRsaKey implements RsaKey {
     if (bits < SMALLEST_MODULUS)
       throw new RangeError(`is an RSA key of ${bits} bits: at least ${SMALLEST_MODULUS} are needed`);
     this.isPrivate = key.type === 'private';
+    if (this.isPrivate && !belongTogether(key.export({ format: 'jwk' })))
+      throw new RangeError('is a broken RSA key: what it signs could not be verified');
     this.publicKey = this.isPrivate ? createPublicKey(key) : key;
     this.publicPem = this.publicKey.export({ type: 'pkcs1', format: 'pem' }) as string;
     this.pem = this.isPrivate ? (key.export({ type: 'pkcs1', format: 'pem' }) as string) : this.publicPem;
@@ -27,6 +29,13 @@ export class NodeRsaKey implements RsaKey {
       .update(JSON.stringify({ e, kty: 'RSA', n }))
       .digest('base64url');
   }
+}
+
+/** OpenSSL reads a damaged private key without a word; its signatures would be of no key at all. */
+function belongTogether(jwk: JsonWebKey): boolean {
+  const number = (digits = '') => BigInt(`0x0${Buffer.from(digits, 'base64url').toString('hex')}`);
+  const [n, e, d, p, q] = [number(jwk.n), number(jwk.e), number(jwk.d), number(jwk.p), number(jwk.q)];
+  return p > 1n && q > 1n && p * q === n && (e * d) % (p - 1n) === 1n && (e * d) % (q - 1n) === 1n;
 }
 
 /** Reads what Kuma stores and what people bring. See {@link RsaKey} for the form that it is kept in. */

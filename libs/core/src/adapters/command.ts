@@ -83,14 +83,17 @@ async function serve(command: Command, config: Config, warnings: readonly string
   await stopped;
   await running.stop();
   log.info('stopped');
-  if (process.connected) process.disconnect();
+  // Everything of ours has ended; what a library may still wait for (a dial, a timer) is nobody's business any more.
+  process.exit(0);
 }
 
 /** Resolves at the first SIGINT or SIGTERM, or when the supervisor that started this process is gone. */
 function stopRequest(log: Log): Promise<void> {
   return new Promise((resolve) => {
+    let stopping = false;
     const stop = (why: string) => () => {
-      log.info('stopping', { why });
+      if (!stopping) log.info('stopping', { why });
+      stopping = true;
       resolve();
     };
     process.once('SIGINT', stop('SIGINT'));

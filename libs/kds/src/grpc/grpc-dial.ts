@@ -28,10 +28,19 @@ export function grpcDial(address: string, { maxMessageSize }: Limits): Dial {
       'grpc.max_reconnect_backoff_ms': 1_000,
       'grpc.use_local_subchannel_pool': 1,
     });
+    const calls: { cancel(): void }[] = [];
+    const open = <Out, In>(call: ClientDuplexStream<Out, In>, receive: StreamIn<In>): StreamOut<Out> => {
+      calls.push(call);
+      return stream(call, receive);
+    };
     return {
-      globalToZone: (receive) => stream(client.globalToZoneSync(metadataOf(hello)), receive),
-      zoneToGlobal: (receive) => stream(client.zoneToGlobalSync(metadataOf(hello)), receive),
-      close: () => client.close(),
+      globalToZone: (receive) => open(client.globalToZoneSync(metadataOf(hello)), receive),
+      zoneToGlobal: (receive) => open(client.zoneToGlobalSync(metadataOf(hello)), receive),
+      close: () => {
+        // A channel that is closed still waits for its calls, and keeps its socket as long.
+        for (const call of calls) call.cancel();
+        client.close();
+      },
     };
   };
 }

@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import {
+  environmentFor,
+  type LabSettings,
+  parseConfigs,
+  parseEnv,
+  parsePortOffset,
+  parseZones,
+  planLab,
+} from './topology.js';
+
+const SETTINGS: LabSettings = {
+  data: '/data',
+  zones: ['east', 'west'],
+  memory: false,
+  portOffset: 0,
+  configs: new Map(),
+  env: [],
+};
+const portsOf = (settings: Partial<LabSettings>) =>
+  planLab({ ...SETTINGS, ...settings }).map(({ ports }) => ports.map(({ number }) => number));
+
+describe('the plan of a lab', () => {
+  it("puts global on Kuma's ports and each zone 1000 further", () => {
+    expect(portsOf({})).toEqual([
+      [5680, 5681, 5685],
+      [6680, 6681],
+      [7680, 7681],
+    ]);
+  });
+
+  it('moves every port by the offset, and zones to where global then is', () => {
+    const [global, east] = planLab({ ...SETTINGS, zones: ['east'], portOffset: 100 });
+    expect(portsOf({ zones: ['east'], portOffset: 100 })).toEqual([
+      [5780, 5781, 5785],
+      [6780, 6781],
+    ]);
+    expect(global?.env.KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT).toBe('5785');
+    expect(east?.env.KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS).toBe('grpc://127.0.0.1:5785');
+  });
+
+  it('gives each control plane its settings', () => {
+    const [global, east] = planLab(SETTINGS);
+    const common = { KUMA_STORE_TYPE: 'sqlite', KOGUMA_LAB: 'true' };
+    expect(global?.env).toEqual({
+      ...common,
+      KUMA_MODE: 'global',
+      KUMA_API_SERVER_HTTP_PORT: '5681',
+      KUMA_DIAGNOSTICS_SERVER_PORT: '5680',
+      KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: '5685',
+      KOGUMA_STORE_SQLITE_PATH: '/data/global/store.db',
+      KUMA_GENERAL_WORK_DIR: '/data/global',
+    });
+    expect(east?.env).toEqual({
+      ...common,
+      KUMA_MODE: 'zone',
+      KUMA_MULTIZONE_ZONE_NAME: 'east',
+      KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: 'grpc://127.0.0.1:5685',
+      KUMA_API_SERVER_HTTP_PORT: '6681',
+      KUMA_DIAGNOSTICS_SERVER_PORT: '6680',
+      KOGUMA_STORE_SQLITE_PATH: '/data/east/store.db',
+      KUMA_GENERAL_WORK_DIR: '/data/east',
+    });
+    expect(global).toMatchObject({ title: 'global', args: ['run'], log: '/data/global/log.jsonl' });
+    expect(east).toMatchObject({ title: 'zone east', api: 'http://localhost:6681' });
+  });
+
+  it('keeps stores in memory when asked', () => {
+    expect(planLab({ ...SETTINGS, memory: true })[1]?.env.KUMA_STORE_TYPE).toBe('memory');
+  });
+
+  it('hands configuration files and variables to the control planes that they are for', () => {
+    const env = parseEnv(['*:KOGUMA_LOG_LEVEL=info', 'west:KOGUMA_LOG_LEVEL=debug']);
+    const [global, east, west] = planLab({ ...SETTINGS, configs: new Map([['east', '/kuma.yaml']]), env });
+    expect([global?.args, east?.args]).toEqual([['run'], ['run', '-c', '/kuma.yaml']]);
+    expect([global, east, west].map((plan) => plan?.env.KOGUMA_LOG_LEVEL)).toEqual(['info', 'info', 'debug']);
+  });
+
+  it.each([
+    [{ configs: new Map([['north', 'a']]) }, '--config names "north", which is not in this lab'],
+    [{ env: parseEnv(['north:A=b']) }, '--env names "north", which is not in this lab'],
+    [{ portOffset: 60_000 }, 'the last zone would need port 67681, and 65535 is the highest there is'],
+  ])('refuses %j', (settings, message) => {
+    expect(() => planLab({ ...SETTINGS, ...settings })).toThrow(message);
+  });
+
+  it('passes on the environment of the caller without the settings of another control plane', () => {
+    const [global] = planLab(SETTINGS);
+    const caller = { PATH: '/bin', KUMA_MODE: 'zone', KUMA_STORE_POSTGRES_HOST: 'db', KOGUMA_DATA: '/x' };
+    expect(global && environmentFor(global, caller)).toEqual({ PATH: '/bin', ...global?.env });
+  });
+});
+
+describe('options', () => {
+  it('reads zones', () => {
+    expect(parseZones('east, west,a-1')).toEqual(['east', 'west', 'a-1']);
+    expect(parseZones(Array.from({ length: 50 }, (_, index) => `z${index}`).join(','))).toHaveLength(50);
+  });
+
+  it.each([
+    ['', '"" cannot be the name of a zone'],
+    ['east,,west', '"" cannot be the name of a zone'],
+    ['East', '"East" cannot be the name of a zone'],
+    ['-east', '"-east" cannot be the name of a zone'],
+    ['../east', '"../east" cannot be the name of a zone'],
+    ['a'.repeat(64), 'cannot be the name of a zone'],
+    ['east,east', 'zone "east" is named twice'],
+    ['east,global', '"global" is the name of the global control plane'],
+    [Array.from({ length: 51 }, (_, index) => `z${index}`).join(','), '51 zones are too many: each is a process'],
+  ])('refuses the zones %j', (text, message) => {
+    expect(() => parseZones(text)).toThrow(message);
+  });
+
+  it('reads configuration files', () => {
+    expect([...parseConfigs(['east=a=b.yaml', 'global=/c.yaml'])]).toEqual([
+      ['east', 'a=b.yaml'],
+      ['global', '/c.yaml'],
+    ]);
+    for (const text of ['east', 'east=', '=a.yaml']) expect(() => parseConfigs([text])).toThrow('is not NAME=FILE');
+    expect(() => parseConfigs(['east=a', 'east=b'])).toThrow('east is given two configuration files');
+  });
+
+  it('reads variables, whatever their value holds', () => {
+    expect(parseEnv(['east:A=b:c=d\ne', '*:EMPTY='])).toEqual([
+      { name: 'east', key: 'A', value: 'b:c=d\ne' },
+      { name: '*', key: 'EMPTY', value: '' },
+    ]);
+    for (const text of ['A=b', 'east:A', 'east:=b', 'east:1A=b', ':A=b']) {
+      expect(() => parseEnv([text]), text).toThrow('is not NAME:KEY=VALUE');
+    }
+    expect(() => parseEnv(['*:KUMA_API_SERVER_HTTP_PORT=1'])).toThrow('is set by the lab itself');
+  });
+
+  it('reads a port offset', () => {
+    expect(parsePortOffset('100')).toBe(100);
+    for (const text of ['-1', '1.5', 'x', '', '65536', '1e3']) {
+      expect(() => parsePortOffset(text), text).toThrow('is not a port offset');
+    }
+  });
+});

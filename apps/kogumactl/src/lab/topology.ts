@@ -1,0 +1,202 @@
+import path from 'node:path';
+import { Failure } from '../failure.js';
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One variable that the caller sets on a control plane, or on all of them (`*`). */
+export interface EnvSetting {
+  readonly name: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+/** What a lab is asked to be. */
+export interface LabSettings {
+  /** Absolute path of the folder that holds everything of this lab. */
+  readonly data: string;
+  readonly zones: readonly string[];
+  /** Keeps the stores in memory: nothing survives the control plane's process. */
+  readonly memory: boolean;
+  /** Added to every port, so that two labs can run. */
+  readonly portOffset: number;
+  /** Absolute paths of Kuma YAML files, by control plane. */
+  readonly configs: ReadonlyMap<string, string>;
+  readonly env: readonly EnvSetting[];
+}
+
+/** A port that a control plane listens on, and what for. */
+export interface Port {
+  readonly number: number;
+  readonly purpose: string;
+}
+
+/** One control plane of the lab: all that is needed to start it. */
+export interface Plan {
+  readonly name: string;
+  readonly role: 'global' | 'zone';
+  /** As it is spoken of: `global`, `zone east`. */
+  readonly title: string;
+  readonly ports: readonly Port[];
+  readonly api: string;
+  readonly folder: string;
+  readonly log: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const GLOBAL = 'global';
+const MAX_ZONES = 50;
+const PORTS = { diagnostics: 5680, api: 5681, kds: 5685 };
+const PORTS_PER_ZONE = 1000;
+const MAX_PORT = 65_535;
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const ENV = /^([^:=]+):([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s;
+
+/** What the lab itself goes by: with another value here, what it prints and checks would not be true. */
+const KEPT_BY_THE_LAB = new Set([
+  'KUMA_MODE',
+  'KUMA_MULTIZONE_ZONE_NAME',
+  'KUMA_API_SERVER_HTTP_PORT',
+  'KUMA_DIAGNOSTICS_SERVER_PORT',
+  'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT',
+]);
+
+/** Whether a name can be a control plane's: one DNS label (RFC 1123). */
+export function isName(name: string): boolean {
+  return LABEL.test(name);
+}
+
+/** Reads `east,west`. */
+export function parseZones(list: string): string[] {
+  const zones = list.split(',').map((name) => name.trim());
+  if (zones.length > MAX_ZONES) {
+    throw Failure.usage(
+      `${zones.length} zones are too many: each is a process of its own, and zone i takes the ports from 5680 + ${PORTS_PER_ZONE} × i`,
+      `Name at most ${MAX_ZONES} zones.`,
+    );
+  }
+  for (const [index, name] of zones.entries()) {
+    const quoted = JSON.stringify(name);
+    if (!isName(name)) {
+      const allowed = 'lower-case letters, digits and inner hyphens, at most 63 characters (RFC 1123)';
+      throw Failure.usage(`${quoted} cannot be the name of a zone`, `Use ${allowed}, such as --zones east,west.`);
+    }
+    if (name === GLOBAL) {
+      throw Failure.usage('"global" is the name of the global control plane', 'Give the zone another name.');
+    }
+    if (zones.indexOf(name) !== index) {
+      throw Failure.usage(`zone ${quoted} is named twice`, 'Give each zone a name of its own.');
+    }
+  }
+  return zones;
+}
+
+/** Reads `--config NAME=FILE`, each into a name and a path as it was written. */
+export function parseConfigs(written: readonly string[]): Map<string, string> {
+  const configs = new Map<string, string>();
+  for (const text of written) {
+    const at = text.indexOf('=');
+    const [name, file] = [text.slice(0, at), text.slice(at + 1)];
+    if (at < 1 || file === '') {
+      throw Failure.usage(`--config ${JSON.stringify(text)} is not NAME=FILE`, 'Write it as --config east=kuma.yaml.');
+    }
+    if (configs.has(name)) {
+      throw Failure.usage(`${name} is given two configuration files`, 'Give each control plane one --config.');
+    }
+    configs.set(name, file);
+  }
+  return configs;
+}
+
+/** Reads `--env NAME:KEY=VALUE`. */
+export function parseEnv(written: readonly string[]): EnvSetting[] {
+  return written.map((text) => {
+    const [, name, key, value] = ENV.exec(text) ?? [];
+    if (name === undefined || key === undefined || value === undefined) {
+      const example = "--env 'east:KOGUMA_LOG_LEVEL=debug', or '*:…' for all of them";
+      throw Failure.usage(`--env ${JSON.stringify(text)} is not NAME:KEY=VALUE`, `Write it as ${example}.`);
+    }
+    if (KEPT_BY_THE_LAB.has(key)) {
+      const todo = 'Leave it out; --zones names the zones, and --port-offset moves the ports.';
+      throw Failure.usage(`${key} is set by the lab itself`, todo);
+    }
+    return { name, key, value };
+  });
+}
+
+/** Reads `--port-offset N`. */
+export function parsePortOffset(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= MAX_PORT) return Number(text);
+  throw Failure.usage(`${JSON.stringify(text)} is not a port offset`, 'Use a whole number, such as --port-offset 100.');
+}
+
+/** Lays the lab out: global first, then the zones in the order of their names' list. */
+export function planLab(settings: LabSettings): Plan[] {
+  const { zones, portOffset } = settings;
+  const highest = PORTS.api + PORTS_PER_ZONE * zones.length + portOffset;
+  if (highest > MAX_PORT) {
+    const todo = `Use a --port-offset of at most ${MAX_PORT - highest + portOffset}, or fewer zones.`;
+    throw Failure.usage(`the last zone would need port ${highest}, and ${MAX_PORT} is the highest there is`, todo);
+  }
+  const names = [GLOBAL, ...zones];
+  for (const name of settings.configs.keys()) refuseUnknown(name, names, '--config');
+  for (const { name } of settings.env) if (name !== '*') refuseUnknown(name, names, '--env');
+  return names.map((name, index) => planOf(name, index, settings));
+}
+
+function refuseUnknown(name: string, names: readonly string[], option: string): void {
+  if (names.includes(name)) return;
+  const todo = `The control planes of this lab are ${names.join(', ')}.`;
+  throw Failure.usage(`${option} names ${JSON.stringify(name)}, which is not in this lab`, todo);
+}
+
+function planOf(name: string, index: number, { data, memory, portOffset, configs, env }: LabSettings): Plan {
+  const role = index === 0 ? 'global' : 'zone';
+  const folder = path.join(data, name);
+  const shift = portOffset + PORTS_PER_ZONE * index;
+  const [api, diagnostics, kds] = [PORTS.api + shift, PORTS.diagnostics + shift, PORTS.kds + portOffset];
+  const config = configs.get(name);
+  const own: Record<string, string> =
+    role === 'global'
+      ? { KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: `${kds}` }
+      : {
+          KUMA_MULTIZONE_ZONE_NAME: name,
+          KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: `grpc://127.0.0.1:${kds}`,
+        };
+  const chosen = env.filter((setting) => setting.name === '*' || setting.name === name);
+  return {
+    name,
+    role,
+    title: role === 'global' ? name : `zone ${name}`,
+    ports: [
+      { number: diagnostics, purpose: 'diagnostics' },
+      { number: api, purpose: 'its API' },
+      ...(role === 'global' ? [{ number: kds, purpose: 'the sync with zones (KDS)' }] : []),
+    ],
+    api: `http://localhost:${api}`,
+    folder,
+    log: path.join(folder, 'log.jsonl'),
+    args: config === undefined ? ['run'] : ['run', '-c', config],
+    env: {
+      KUMA_MODE: role,
+      ...own,
+      KUMA_API_SERVER_HTTP_PORT: `${api}`,
+      KUMA_DIAGNOSTICS_SERVER_PORT: `${diagnostics}`,
+      KUMA_STORE_TYPE: memory ? 'memory' : 'sqlite',
+      KOGUMA_STORE_SQLITE_PATH: path.join(folder, 'store.db'),
+      KUMA_GENERAL_WORK_DIR: folder,
+      KOGUMA_LAB: 'true',
+      ...Object.fromEntries(chosen.map(({ key, value }) => [key, value])),
+    },
+  };
+}
+
+/**
+ * The environment of one control plane. Settings of Kuma and Koguma that the caller's shell happens to have are left
+ * out: the same command gives the same lab in every terminal.
+ */
+export function environmentFor(plan: Plan, caller: Environment): Environment {
+  const inherited = Object.entries(caller).filter(([key]) => !/^(KUMA|KOGUMA)_/.test(key));
+  return { ...Object.fromEntries(inherited), ...plan.env };
+}

@@ -1,0 +1,174 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Failure } from '../failure.js';
+import type { Interrupts, Terminal } from '../terminal.js';
+import type { Child, SyncState } from './child.js';
+import { Control, type LabStatus, type Request } from './control.js';
+import { DataFolder, defaultData } from './data-folder.js';
+import { checkPorts } from './ports.js';
+import { Screen } from './screen.js';
+import { Supervisor } from './supervisor.js';
+import { type LabSettings, type Plan, planLab } from './topology.js';
+
+const READY_WITHIN_MS = 60_000;
+
+/**
+ * Runs a lab until the terminal says stop. Nothing is started, and nothing is wiped, before all that can be in the
+ * way has been looked at.
+ */
+export async function up(settings: LabSettings, fresh: boolean, terminal: Terminal): Promise<void> {
+  const began = performance.now();
+  const plans = planLab(settings);
+  for (const [name, file] of settings.configs) mustBeReadable(name, file);
+  const programs = { global: programOf('global-cp'), zone: programOf('zone-cp') };
+  const folder = DataFolder.open(settings.data);
+  folder.check(plans);
+  const screen = new Screen(terminal, plans.length);
+  const reporter = new Reporter(screen, () => supervisor.status());
+  const supervisor = new Supervisor({ plans, programs, env: terminal.env, onChange: (child) => reporter.tell(child) });
+
+  const socket = folder.socketPath();
+  const control = await Control.open(socket, (request) => answer(supervisor, settings.data, request));
+  try {
+    folder.record({ pid: process.pid, socket });
+    await checkPorts(plans);
+    if (fresh) folder.wipe();
+    folder.prepare(plans);
+    screen.heading(`Starting ${plans.map(({ name }) => name).join(', ')} in ${settings.data}`);
+    await runUntilStopped(supervisor, terminal.interrupts(), reporter, () => {
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      welcome(screen, supervisor, plans, settings, seconds);
+    });
+  } finally {
+    folder.forget();
+    await control.close();
+  }
+  screen.line('The lab has stopped.');
+}
+
+async function runUntilStopped(
+  supervisor: Supervisor,
+  { stop, atOnce }: Interrupts,
+  reporter: Reporter,
+  ready: () => void,
+): Promise<void> {
+  const failed = new AbortController();
+  const end = AbortSignal.any([stop, failed.signal]);
+  end.addEventListener('abort', () => reporter.stopping());
+  const running = supervisor.run(end, atOnce);
+  try {
+    // Whichever is first: that all are ready, or that the lab was stopped before.
+    await Promise.race([supervisor.ready(READY_WITHIN_MS), running]);
+    if (!end.aborted) {
+      reporter.started();
+      ready();
+    }
+  } catch (error) {
+    failed.abort();
+    await running;
+    if (!stop.aborted) throw error;
+  }
+  await running;
+}
+
+async function answer(supervisor: Supervisor, data: string, { command, name }: Request): Promise<LabStatus> {
+  if (command === 'kill') await supervisor.kill(name);
+  if (command === 'stop') await supervisor.stop(name);
+  if (command === 'start') await supervisor.start(name, READY_WITHIN_MS);
+  return { pid: process.pid, data, controlPlanes: supervisor.status() };
+}
+
+/** Tells what happens in the lab: all of it while it starts, and later what changes how it can be used. */
+class Reporter {
+  readonly #screen: Screen;
+  readonly #status: Supervisor['status'];
+  readonly #told = new Map<string, SyncState>();
+  #phase: 'starting' | 'started' | 'stopping' = 'starting';
+
+  constructor(screen: Screen, status: Supervisor['status']) {
+    this.#screen = screen;
+    this.#status = status;
+  }
+
+  started(): void {
+    for (const { name, sync } of this.#status()) if (sync) this.#told.set(name, sync);
+    this.#phase = 'started';
+  }
+
+  stopping(): void {
+    this.#phase = 'stopping';
+    this.#screen.line('Stopping the lab.');
+  }
+
+  tell(child: Child): void {
+    if (this.#phase === 'starting') this.#screen.progress(this.#status());
+    if (this.#phase === 'started') this.#event(child);
+    if (this.#phase === 'stopping' && child.life === 'killed') {
+      const { title, log } = child.plan;
+      this.#screen.line(`${title} had to be killed: it did not stop in time. Its log is ${log}.`);
+    }
+  }
+
+  #event({ plan: { name, title, log }, life, pid, sync, ending, lastLines }: Child): void {
+    if (life === 'died') {
+      this.#told.delete(name);
+      const again = `Start it again with: npx kogumactl lab start ${name}`;
+      this.#screen.alarm(`${title} ended unexpectedly with ${ending}.`, [...lastLines, `Its log is ${log}.`, again]);
+    } else if (life === 'killed' || life === 'stopped') {
+      this.#told.delete(name);
+      this.#screen.line(`${title} was ${life}.`);
+    } else if (life === 'running' && sync && sync !== 'connecting' && sync !== this.#told.get(name)) {
+      // A zone that is cut off tries again and again: only where that leads to is news.
+      this.#told.set(name, sync);
+      this.#screen.line(`${title} is ${sync}.`);
+    } else if (life === 'running' && !sync) {
+      this.#screen.line(`${title} is running (pid ${pid}).`);
+    }
+  }
+}
+
+function welcome(
+  screen: Screen,
+  lab: Supervisor,
+  plans: readonly Plan[],
+  settings: LabSettings,
+  seconds: string,
+): void {
+  const [zone] = plans.filter(({ role }) => role === 'zone');
+  const data = settings.data === defaultData() ? '' : ` --data ${shellWord(settings.data)}`;
+  screen.line();
+  screen.table(lab.status());
+  screen.line();
+  screen.line(`Ready in ${seconds} s. Admin tokens: npx kogumactl lab token NAME${data}`);
+  if (zone) {
+    const body = JSON.stringify({ zone: zone.name, validFor: '24h' });
+    screen.line();
+    screen.heading('Try:');
+    screen.line(`  curl -X POST ${zone.api}/tokens/zone-ingress -H 'Content-Type: application/json' -d '${body}'`);
+    screen.line(`  npx kogumactl lab kill global${data}    # and then the line above again: it still works`);
+    screen.line(`  curl ${zone.api}/koguma/sync`);
+  }
+  screen.line();
+  screen.line('Ctrl-C stops the lab.');
+}
+
+/** As a POSIX shell reads it back. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function mustBeReadable(name: string, file: string): void {
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code;
+    throw new Failure(`the configuration of ${name}, ${file}, cannot be read (${why})`, 'Check --config NAME=FILE.');
+  }
+}
+
+/** The script of an app of ours, beside what its package exports. */
+function programOf(app: string): string {
+  const main = fileURLToPath(new URL('main.js', import.meta.resolve(`@koguma/${app}`)));
+  if (!existsSync(main)) throw new Failure(`${app} is not built: there is no ${main}`, 'Build it with: npm run build');
+  return main;
+}

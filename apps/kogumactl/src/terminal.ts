@@ -1,0 +1,26 @@
+import type { Environment } from './lab/topology.js';
+
+/** Somewhere to write text to, and what it can show. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+/** How a user ends a command that runs until then. */
+export interface Interrupts {
+  /** Ends when the command is to end. */
+  readonly stop: AbortSignal;
+  /** Ends when the user does not want to wait for that any longer. */
+  readonly atOnce: AbortSignal;
+}
+
+/** All that a command gets from outside, so that it can be called as a function. */
+export interface Terminal {
+  readonly out: Output;
+  readonly err: Output;
+  readonly env: Environment;
+  /** From this call on, Ctrl-C and the like no longer end the process by themselves. */
+  interrupts(): Interrupts;
+}

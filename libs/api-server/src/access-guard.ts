@@ -1,0 +1,68 @@
+import type { AccessRight, Caller, User } from '@koguma/auth';
+import { ControlPlaneError } from '@koguma/core';
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { type ApiServerParts, PARTS } from './parts.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; undefined only on public routes. */
+    user?: User;
+  }
+}
+
+/** What a route asks of its caller. */
+type Demand = 'nothing' | 'sound-credential' | { readonly right: AccessRight; readonly act: string };
+
+const Demanded = Reflector.createDecorator<Demand>();
+
+/** Everybody may call it, and a credential is not even looked at. */
+export const Public = () => Demanded('nothing');
+
+/** Everybody may call it; a caller who shows a credential must show a good one. */
+export const OpenRead = () => Demanded('sound-credential');
+
+/** Who has the right may call it. @param act what is tried, as a refusal says it: `access the resource of type "Secret"` */
+export const Needs = (right: AccessRight, act: string) => Demanded({ right, act });
+
+/**
+ * Lets a request pass to its route, before anything of it but the headers is looked at. A route that does not say what
+ * it asks of callers is open to nobody.
+ */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    @Inject(PARTS) private readonly parts: ApiServerParts,
+    private readonly reflector: Reflector,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    // In an application that speaks gRPC too, that door looks after itself.
+    if (context.getType() !== 'http') return true;
+    const demand = this.reflector.get(Demanded, context.getHandler()) as Demand | undefined;
+    if (demand === 'nothing') return true;
+
+    const { users, access } = this.parts.auth;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const user = await users.identify(callerOf(request));
+    request.user = user;
+    if (demand === undefined) throw new ControlPlaneError('access_denied', 'this route is open to nobody');
+    if (demand !== 'sound-credential') access.require(user, demand.right, demand.act);
+    return true;
+  }
+}
+
+/** A header that came twice is told as both, joined: no rule takes that for one good value. */
+function callerOf({ raw }: FastifyRequest): Caller {
+  const header = (name: string) => raw.headersDistinct[name]?.join(', ');
+  return {
+    remoteAddress: raw.socket.remoteAddress,
+    authorization: header('authorization'),
+    host: header('host'),
+    origin: header('origin'),
+    secFetchSite: header('sec-fetch-site'),
+    forwarded: ['forwarded', 'x-forwarded-for', 'x-real-ip'].some((name) => header(name) !== undefined),
+    scheme: 'encrypted' in raw.socket ? 'https' : 'http',
+  };
+}

@@ -1,0 +1,34 @@
+import type { Auth } from '@koguma/auth';
+import type { Clock, Log } from '@koguma/core';
+import type { ResourceManager } from '@koguma/resources';
+
+/** What the API server tells of its control plane at `GET /`. */
+export interface ControlPlaneIdentity {
+  readonly mode: 'global' | 'zone';
+  /** The zone's name; undefined on global. */
+  readonly zone: string | undefined;
+  readonly hostname: string;
+  readonly instanceId: string;
+  readonly version: string;
+  /** The id of the global store that this control plane belongs to; undefined until it is known. */
+  readonly clusterId: () => string | undefined;
+}
+
+/** Where `GET /koguma/sync` gets its answer: a JSON object, made by the kds lib. */
+export interface SyncSource {
+  report(): object;
+}
+
+/** What the REST door needs of a control plane. */
+export interface ApiServerParts {
+  readonly identity: ControlPlaneIdentity;
+  readonly manager: ResourceManager;
+  readonly auth: Auth;
+  readonly sync: SyncSource;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings: { readonly maxBodySize: number };
+}
+
+/** Where controllers find their {@link ApiServerParts}. */
+export const PARTS = Symbol('ApiServerParts');

@@ -1,0 +1,128 @@
+import { invalid } from '@koguma/core';
+import { RESOURCE_TYPES, type ResourceKey, type TypeDescriptor } from '@koguma/resources';
+import { Controller, Delete, Get, Put, Req, Res, type Type } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Needs, OpenRead } from './access-guard.js';
+import { FailsAs } from './error-filter.js';
+import { readJson } from './json-body.js';
+import { insightOf, Resources } from './resources.js';
+
+type Served = TypeDescriptor & { readonly path: string };
+type Params = { mesh?: string; name?: string };
+
+/** One controller for each row of the table of types that has a path. */
+export function resourceControllers(): Type[] {
+  const served = Object.values(RESOURCE_TYPES).filter((row): row is Served => row.path !== undefined);
+  return served.flatMap((row) =>
+    insightOf(row.type) ? [resourceController(row), overviewController(row)] : [resourceController(row)],
+  );
+}
+
+function resourceController(row: Served): Type {
+  const act = `access the resource of type "${row.type}"`;
+  const Read = row.adminOnly ? () => Needs('adminResources', act) : OpenRead;
+  const Write = () => Needs('adminResources', act);
+  const { lists, items } = pathsOf(row, spellings(row));
+
+  @Controller()
+  class ResourceController {
+    constructor(private readonly resources: Resources) {}
+
+    @Get(lists)
+    @Read()
+    @FailsAs('Could not retrieve resources')
+    list(@Req() request: FastifyRequest): Promise<object> {
+      return this.resources.list(request, row.type, (request.params as Params).mesh);
+    }
+
+    @Get(items)
+    @Read()
+    @FailsAs('Could not retrieve a resource')
+    get(@Req() request: FastifyRequest): Promise<object> {
+      return this.resources.get(keyOf(row, request));
+    }
+
+    @Put(items)
+    @Write()
+    @FailsAs('Could not process a resource')
+    async put(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
+      const key = keyOf(row, request);
+      const dryRun = dryRunOf(request);
+      await this.resources.expectWrite(key);
+      const { created, body } = await this.resources.put(key, await readJson(request), dryRun);
+      reply.code(created ? 201 : 200);
+      return body;
+    }
+
+    @Delete(items)
+    @Write()
+    @FailsAs('Could not delete a resource')
+    async delete(@Req() request: FastifyRequest): Promise<object> {
+      const key = keyOf(row, request);
+      const dryRun = dryRunOf(request);
+      await this.resources.expectWrite(key);
+      return (await this.resources.delete(key, dryRun)).body;
+    }
+  }
+  return named(ResourceController, `${row.type}Controller`);
+}
+
+/** Kuma 2.8 and later ask `/zones/_overview`, older ones `/zones+insights`. */
+function overviewController(row: Served): Type {
+  const Read = row.adminOnly ? () => Needs('adminResources', `access the resource of type "${row.type}"`) : OpenRead;
+  const now = pathsOf(row, spellings(row));
+  const before = pathsOf(
+    row,
+    spellings(row).map((path) => `${path}+insights`),
+  );
+  const lists = [...now.lists.map((path) => `${path}/_overview`), ...before.lists];
+  const items = [...now.items.map((path) => `${path}/_overview`), ...before.items];
+
+  @Controller()
+  class OverviewController {
+    constructor(private readonly resources: Resources) {}
+
+    @Get(lists)
+    @Read()
+    @FailsAs('Could not retrieve resources')
+    list(@Req() request: FastifyRequest): Promise<object> {
+      return this.resources.overviews(request, row.type, (request.params as Params).mesh);
+    }
+
+    @Get(items)
+    @Read()
+    @FailsAs('Could not retrieve a resource')
+    get(@Req() request: FastifyRequest): Promise<object> {
+      return this.resources.overview(keyOf(row, request));
+    }
+  }
+  return named(OverviewController, `${row.type}OverviewController`);
+}
+
+function spellings({ path, aliases }: Served): string[] {
+  return [path, ...aliases];
+}
+
+/** Types in meshes are listed in one mesh and in all of them; single ones are always named with their mesh. */
+function pathsOf({ scope }: Served, paths: readonly string[]): { lists: string[]; items: string[] } {
+  if (scope === 'global') return { lists: [...paths], items: paths.map((path) => `${path}/:name`) };
+  const inMesh = paths.map((path) => `meshes/:mesh/${path}`);
+  return { lists: [...inMesh, ...paths], items: inMesh.map((path) => `${path}/:name`) };
+}
+
+function keyOf({ type }: Served, { params }: FastifyRequest): ResourceKey {
+  const { mesh = '', name = '' } = params as Params;
+  return { type, mesh, name };
+}
+
+function dryRunOf({ query }: FastifyRequest): boolean {
+  const { dryRun } = query as { dryRun?: string | string[] };
+  if (dryRun === undefined || dryRun === 'false') return false;
+  if (dryRun === '' || dryRun === 'true') return true;
+  throw invalid({ field: 'dryRun', reason: 'must be true or false' });
+}
+
+/** Nest's log, and its errors, speak of classes by name. */
+function named(controller: Type, name: string): Type {
+  return Object.defineProperty(controller, 'name', { value: name });
+}

@@ -1,0 +1,117 @@
+import {
+  LABEL,
+  RESOURCE_TYPES,
+  type Resource,
+  type ResourceKey,
+  type ResourceType,
+  type WriteResult,
+} from '@koguma/resources';
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { RestError } from './errors.js';
+import { type Page, pageOf } from './paging.js';
+import { type ApiServerParts, PARTS } from './parts.js';
+import { COMPUTED_LABELS, overviewJson, readResource, resourceJson } from './resource-json.js';
+
+/** What a successful write answers: an empty object, unless there is something to say. */
+export interface Written {
+  readonly created: boolean;
+  readonly body: { readonly warnings?: readonly string[]; readonly dryRun?: true };
+}
+
+/** The resources of a control plane in Kuma's REST form. Who may do what was decided before. */
+@Injectable()
+export class Resources {
+  readonly #parts: ApiServerParts;
+
+  constructor(@Inject(PARTS) parts: ApiServerParts) {
+    this.#parts = parts;
+  }
+
+  async get(key: ResourceKey): Promise<object> {
+    return resourceJson(await this.#find(key));
+  }
+
+  /** A resource together with its insight, if it ever had one. */
+  async overview(key: ResourceKey): Promise<object> {
+    const resource = await this.#find(key);
+    const type = insightOf(key.type);
+    return overviewJson(resource, type && (await this.#parts.manager.get({ ...key, type })));
+  }
+
+  /** @param mesh undefined for all of them */
+  async list(request: FastifyRequest, type: ResourceType, mesh: string | undefined): Promise<Page> {
+    await this.#requireMesh(mesh ?? '');
+    return pageOf(request, await this.#parts.manager.list(type, mesh), resourceJson);
+  }
+
+  async overviews(request: FastifyRequest, type: ResourceType, mesh: string | undefined): Promise<Page> {
+    await this.#requireMesh(mesh ?? '');
+    const insightType = insightOf(type);
+    const insights = insightType ? await this.#parts.manager.list(insightType, mesh) : [];
+    const byName = new Map(insights.map((insight) => [nameOf(insight), insight]));
+    const resources = await this.#parts.manager.list(type, mesh);
+    return pageOf(request, resources, (resource) => overviewJson(resource, byName.get(nameOf(resource))));
+  }
+
+  /** Whether a write of this resource can be taken at all, whatever it says. @throws ControlPlaneError `read_only`, `not_found` */
+  async expectWrite(key: ResourceKey): Promise<void> {
+    this.#parts.manager.refuseIfReadOnly(key);
+    await this.#requireMesh(key.mesh);
+  }
+
+  async put(key: ResourceKey, body: Readonly<Record<string, unknown>>, dryRun: boolean): Promise<Written> {
+    const { spec, labels } = readResource(key, body);
+    const own = Object.fromEntries(Object.entries(labels).filter(([label]) => !COMPUTED_LABELS.includes(label)));
+    const ignored = await this.#warnOfIgnored(key, labels);
+    const { created, warnings } = await this.#parts.manager.put(key, spec, own, { dryRun });
+    return written(created, [...warnings, ...ignored], dryRun);
+  }
+
+  async delete(key: ResourceKey, dryRun: boolean): Promise<Written> {
+    const { created, warnings }: WriteResult = await this.#parts.manager.delete(key, { dryRun });
+    return written(created, warnings, dryRun);
+  }
+
+  async #find(key: ResourceKey): Promise<Resource> {
+    await this.#requireMesh(key.mesh);
+    const found = await this.#parts.manager.get(key);
+    if (!found) throw new RestError('not_found', 'Not found');
+    return found;
+  }
+
+  /** Kuma tells of an unknown mesh in other words than of an unknown resource. */
+  async #requireMesh(mesh: string): Promise<void> {
+    if (mesh === '' || (await this.#parts.manager.get({ type: 'Mesh', mesh: '', name: mesh }))) return;
+    throw new RestError('not_found', 'Not found', { title: 'Failed to retrieve Mesh' });
+  }
+
+  /**
+   * What was read from here may be written back as it is, so computed labels are dropped, not refused; who tries to set
+   * one to something else is told that it did not happen.
+   */
+  async #warnOfIgnored(key: ResourceKey, labels: Readonly<Record<string, string>>): Promise<string[]> {
+    const given = COMPUTED_LABELS.filter((label) => labels[label] !== undefined);
+    if (given.length === 0) return [];
+    const stored = await this.#parts.manager.get(key);
+    const actual: Readonly<Record<string, string>> =
+      stored?.labels ?? (key.mesh === '' ? {} : { [LABEL.mesh]: key.mesh });
+    return given
+      .filter((label) => labels[label] !== actual[label])
+      .map((label) => `label ${label} is set by the control plane: the given value is ignored`);
+  }
+}
+
+/** The type that holds the insights of another, by Kuma's way of naming; undefined when it has none. */
+export function insightOf(type: ResourceType): ResourceType | undefined {
+  const name = `${type}Insight`;
+  return Object.hasOwn(RESOURCE_TYPES, name) ? (name as ResourceType) : undefined;
+}
+
+function nameOf({ mesh, name }: ResourceKey): string {
+  return `${mesh}/${name}`;
+}
+
+function written(created: boolean, warnings: readonly string[], dryRun: boolean): Written {
+  return { created, body: { ...(warnings.length > 0 ? { warnings } : {}), ...(dryRun ? { dryRun } : {}) } };
+}

@@ -1,0 +1,106 @@
+import { joseCrypto } from '@koguma/auth';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LabProcesses } from '../support/lab-processes.js';
+import { eventually, isAlive } from '../support/processes.js';
+
+let lab: LabProcesses;
+beforeAll(async () => {
+  lab = await LabProcesses.up(210);
+});
+afterAll(() => lab.down());
+
+const state = async (zone: number) => (await lab.zone(zone).get<{ state: string }>('/koguma/sync')).body.state;
+const accepted = async (zone: number, token: string) => (await lab.zone(zone).verify(token, 'zone-ingress')).accepted;
+
+describe('a lab of real processes', () => {
+  it('says what runs where, and what to try', () => {
+    for (const line of [
+      /global +running .*http:\/\/localhost:5891/,
+      /east +running +in-sync .*6891/,
+      /west +running +in-sync .*7891/,
+    ]) {
+      expect(lab.program.output).toMatch(line);
+    }
+    expect(lab.program.output).toMatch(/curl -X POST http:\/\/localhost:6891\/tokens\/zone-ingress/);
+  });
+
+  it('issues in east what west accepts', async () => {
+    expect(await accepted(2, await lab.zone(1).issue('zone-ingress', { zone: 'east' }))).toBe(true);
+  });
+
+  it('survives kill -9 of global: zones issue and check, also after a restart of their own, and converge with what happened meanwhile', async () => {
+    const early = await lab.zone(1).issue('zone-ingress', { zone: 'east' });
+    await lab.global.createMesh('doomed');
+    await eventually(async () => (await lab.zone(2).get('/meshes/doomed')).status === 200, 'west has the mesh');
+    const late = await withGlobalDead(async () => {
+      await eventually(async () => (await state(1)) === 'cut-off', 'east knows that it is cut off');
+      await lab.lab('kill', 'east');
+      await lab.lab('start', 'east');
+      expect((await lab.zone(1).get<{ state: string; since: string }>('/koguma/sync')).body).toMatchObject({
+        state: 'cut-off',
+        since: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+      });
+      const token = await lab.zone(1).issue('zone-ingress', { zone: 'east' });
+      expect(await accepted(2, token)).toBe(true);
+      expect(await accepted(2, early)).toBe(true);
+      return token;
+    });
+
+    // West sleeps while global changes everything, so that it has to catch up.
+    await lab.lab('stop', 'west');
+    await lab.global.revoke('zone-ingress-token-revocations', [jtiOf(early)]);
+    await lab.global.putSecret('zone-ingress-token-signing-key-2', (await joseCrypto.makeKey()).pem);
+    expect((await lab.global.call('DELETE', '/meshes/doomed')).status).toBe(200);
+    await lab.lab('start', 'west');
+
+    for (const zone of [1, 2]) {
+      await eventually(async () => (await state(zone)) === 'in-sync', `zone ${zone} is in sync`);
+      await eventually(async () => !(await accepted(zone, early)), `zone ${zone} refuses what was revoked`);
+      expect(await accepted(zone, late)).toBe(true);
+      expect(await kidOf(lab.zone(zone).issue('zone-ingress', { zone: 'east' }))).toBe('2');
+      expect((await lab.zone(zone).get('/meshes/doomed')).status).toBe(404);
+    }
+  });
+
+  it('keeps everything over Ctrl-C, which ends all in two seconds and leaves nobody behind', async () => {
+    const token = await lab.zone(1).issue('zone-ingress', { zone: 'east' });
+    const pids = Object.values(await lab.pids());
+    expect(pids).toHaveLength(3);
+    const { code, ms } = await lab.program.end('SIGINT');
+    expect({ code, alive: pids.filter(isAlive) }).toEqual({ code: 0, alive: [] });
+    expect(ms).toBeLessThan(2_000);
+    await lab.again();
+    expect(await accepted(2, token)).toBe(true);
+  });
+
+  it('reports a control plane that dies by itself, and goes on', async () => {
+    const { west } = await lab.pids();
+    process.kill(west as number, 'SIGKILL');
+    await lab.program.says(/west .*SIGKILL/);
+    expect(await lab.lab('status')).toMatch(/west +(killed|died|stopped|dead)/);
+    await lab.lab('start', 'west');
+    await eventually(async () => (await state(2)) === 'in-sync', 'west is back');
+  });
+
+  it('leaves no process behind when the supervisor itself is killed', async () => {
+    const pids = Object.values(await lab.pids());
+    await lab.program.end('SIGKILL');
+    await eventually(() => !pids.some(isAlive), 'the control planes stopped themselves');
+    await lab.again();
+  });
+});
+
+async function withGlobalDead<T>(work: () => Promise<T>): Promise<T> {
+  await lab.lab('kill', 'global');
+  const result = await work();
+  await lab.lab('start', 'global');
+  return result;
+}
+
+function jtiOf(token: string): string {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).jti;
+}
+
+async function kidOf(token: Promise<string>): Promise<string> {
+  return JSON.parse(Buffer.from((await token).split('.')[0] ?? '', 'base64url').toString()).kid;
+}
