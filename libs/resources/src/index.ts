@@ -10,7 +10,7 @@ export {
 } from './manager.js';
 export { MemoryStore } from './memory-store.js';
 export { isLabel, LABEL_RULE } from './names.js';
-export { openStore } from './open-store.js';
+export { migrateStore, openStore } from './open-store.js';
 export {
   byMeshAndName,
   type ConfigSpec,
@@ -26,6 +26,7 @@ export {
   type Spec,
   type ZoneSpec,
 } from './resource.js';
+export { openPostgresStore, type PostgresStoreOptions } from './sql/postgres.js';
 export { openSqliteStore, type SqliteStoreOptions } from './sql/sqlite.js';
 export type { Committed, Entry, Feed, ResourceStore, Revision, StoreTransaction } from './store.js';
 export { isInsight, RESOURCE_TYPES, SYNCED_TYPES, type TypeDescriptor } from './types.js';

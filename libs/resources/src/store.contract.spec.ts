@@ -2,12 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { SeededEntropy, SILENT, systemEntropy } from '@koguma/core';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, describe } from 'vitest';
 import { MemoryStore } from './memory-store.js';
 import type { StoreUnderTest } from './samples.contract.js';
+import { openPostgresStore } from './sql/postgres.js';
 import { openSqliteStore } from './sql/sqlite.js';
 import { storeContract } from './store.contract.js';
 import type { ResourceStore } from './store.js';
+import { hasPostgres, ThrowawayCluster } from './throwaway-cluster.contract.js';
 
 let folder: string;
 let files = 0;
@@ -33,6 +35,27 @@ storeContract('SQLite', async (options) => {
     return open();
   };
   return under(create, open);
+});
+
+describe.skipIf(!hasPostgres())('on a server', () => {
+  let cluster: ThrowawayCluster;
+  let databases = 0;
+
+  beforeAll(async () => {
+    cluster = await ThrowawayCluster.start();
+  });
+  afterAll(() => cluster?.drop());
+
+  storeContract('PostgreSQL', async (options) => {
+    const dbName = `contract_${databases++ % 4}`; // a test has two stores at most
+    const settings = cluster.settings(dbName);
+    const open = () => openPostgresStore({ settings, entropy: systemEntropy, log: SILENT, ...options });
+    const create = async () => {
+      await cluster.createDatabase(dbName);
+      return open();
+    };
+    return under(create, open);
+  });
 });
 
 async function under(

@@ -45,7 +45,7 @@ export interface Committed<T> {
 }
 
 /**
- * Where resources live. Adapters: memory, and SQL (SQLite). One contract suite holds for all.
+ * Where resources live. Adapters: memory, and SQL (SQLite, PostgreSQL). One contract suite holds for all.
  *
  * Insight types ({@link isInsight}) are stored like others but never make a revision and never appear in a feed:
  * they are counters, and one revision for each would drown the changes that matter.
@@ -57,9 +57,12 @@ export interface ResourceStore {
   /** Ordered by mesh and name. `mesh` left out means every mesh. */
   list(type: ResourceType, mesh?: string): Promise<Resource[]>;
   /**
-   * Runs `work` alone among writers and commits it whole, or not at all when it throws. All changes of one
+   * Runs `work` as if alone among writers and commits it whole, or not at all when it throws. All changes of one
    * transaction share one revision, and revisions have no gaps. Inside `work` ask only `tx`: the store itself waits
-   * for the transaction to end.
+   * for the transaction to end. Where another writer of a shared store comes in between, `work` is undone and runs
+   * once more: what it does beside `tx` must bear to be done twice.
+   * @throws ControlPlaneError `unavailable` when the store cannot be reached; then nothing was changed, unless the
+   *   connection was lost during the commit, which the message says
    */
   transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<Committed<T>>;
   /** What changed after `after`, read in one snapshot; with undefined, everything. */

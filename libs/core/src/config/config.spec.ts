@@ -17,6 +17,17 @@ const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] =
   ['general.workDir', 'KUMA_GENERAL_WORK_DIR', '~/.koguma'],
   ['store.type', 'KUMA_STORE_TYPE', 'sqlite'],
   ['store.unsafeDelete', 'KUMA_STORE_UNSAFE_DELETE', false],
+  ['store.postgres.host', 'KUMA_STORE_POSTGRES_HOST', '127.0.0.1'],
+  ['store.postgres.port', 'KUMA_STORE_POSTGRES_PORT', 15_432],
+  ['store.postgres.user', 'KUMA_STORE_POSTGRES_USER', 'kuma'],
+  ['store.postgres.password', 'KUMA_STORE_POSTGRES_PASSWORD', 'kuma'],
+  ['store.postgres.dbName', 'KUMA_STORE_POSTGRES_DB_NAME', 'kuma'],
+  ['store.postgres.connectionTimeout', 'KUMA_STORE_POSTGRES_CONNECTION_TIMEOUT', 5],
+  ['store.postgres.maxOpenConnections', 'KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS', 10],
+  ['store.postgres.tls.mode', 'KUMA_STORE_POSTGRES_TLS_MODE', 'disable'],
+  ['store.postgres.tls.certPath', 'KUMA_STORE_POSTGRES_TLS_CERT_PATH', ''],
+  ['store.postgres.tls.keyPath', 'KUMA_STORE_POSTGRES_TLS_KEY_PATH', ''],
+  ['store.postgres.tls.caPath', 'KUMA_STORE_POSTGRES_TLS_CA_PATH', ''],
   ['koguma.store.sqlite.path', 'KOGUMA_STORE_SQLITE_PATH', '~/.koguma/global.db', '~/.koguma/zone.db'],
   ['apiServer.http.interface', 'KUMA_API_SERVER_HTTP_INTERFACE', '127.0.0.1'],
   ['apiServer.http.port', 'KUMA_API_SERVER_HTTP_PORT', 5681],
@@ -122,8 +133,18 @@ describe('values', () => {
     ['KOGUMA_LOG_LEVEL', 'constructor', 'allowed: debug, info, warn, error'],
     ['KUMA_MODE', 'remote', 'allowed: global, zone, standalone'],
     ['KUMA_ENVIRONMENT', 'kubernetes', 'not supported yet; allowed: universal'],
-    ['KUMA_STORE_TYPE', 'postgres', 'not supported yet; allowed: memory, sqlite'],
-    ['KUMA_STORE_TYPE', 'etcd', 'allowed: memory, sqlite'],
+    ['KUMA_STORE_TYPE', 'kubernetes', 'not supported yet; allowed: memory, sqlite, postgres'],
+    ['KUMA_STORE_TYPE', 'etcd', 'allowed: memory, sqlite, postgres'],
+    ['KUMA_STORE_POSTGRES_PORT', '0', 'allowed: a whole number from 1 to 65535'],
+    ['KUMA_STORE_POSTGRES_MAX_OPEN_CONNECTIONS', '0', 'allowed: a whole number from 1 to 1000'],
+    ['KUMA_STORE_POSTGRES_CONNECTION_TIMEOUT', '5s', 'allowed: a whole number from 1 to 3600'],
+    ['KUMA_STORE_POSTGRES_TLS_MODE', 'require', 'allowed: disable, verifyNone, verifyCa, verifyFull'],
+    ['KUMA_STORE_POSTGRES_DB_NAME', '', 'allowed: a name'],
+    ...['', 'a b', 'postgres://db'].map((value): [string, string, string] => [
+      'KUMA_STORE_POSTGRES_HOST',
+      value,
+      'allowed: a host name, an IP address, or the folder of a Unix socket',
+    ]),
     ['KUMA_API_SERVER_AUTHN_TYPE', 'adminClientCerts', 'not supported yet; allowed: tokens'],
     ['KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE', 'cpToken', 'not supported yet; allowed: none'],
     ...['10', '0', '0s', '-1s', '1d', ''].map((value): [string, string, string] => [
@@ -211,8 +232,15 @@ describe('maskConfig', () => {
     });
   });
 
-  it.each<Role>(['global', 'zone'])('shows what, given back as YAML, is the same configuration: %s', (role) => {
-    const { config } = loadConfig({ role, env: { KOGUMA_LAB: 'true', KUMA_API_SERVER_HTTP_PORT: '0' } });
+  it('does not show the password of the database', () => {
+    const { config } = zone({ KUMA_STORE_POSTGRES_PASSWORD: 'hunter2' });
+    expect(maskConfig(config)).toMatchObject({ store: { postgres: { user: 'kuma', password: '*****' } } });
+    expect(JSON.stringify(maskConfig(config))).not.toContain('hunter2');
+  });
+
+  it.each<Role>(['global', 'zone'])('shows what, given back as YAML, is the same but for secrets: %s', (role) => {
+    const env = { KOGUMA_LAB: 'true', KUMA_API_SERVER_HTTP_PORT: '0', KUMA_STORE_POSTGRES_PASSWORD: '*****' };
+    const { config } = loadConfig({ role, env });
     expect(loadConfig({ role, yaml: stringify(maskConfig(config)), env: {} })).toEqual({ config, warnings: [] });
   });
 });

@@ -124,6 +124,43 @@ describe('reconnecting', () => {
   });
 });
 
+describe('PostgreSQL', () => {
+  const POSTGRES = { KUMA_STORE_TYPE: 'postgres' };
+
+  it.each(['verifyCa', 'verifyFull'])('that is to be checked by %s needs an authority to check by', (mode) => {
+    const env = { ...POSTGRES, KUMA_STORE_POSTGRES_TLS_MODE: mode };
+    expect(refused('zone', env)).toEqual([
+      `KUMA_STORE_POSTGRES_TLS_MODE: got "${mode}", which needs the certificate of an authority: set KUMA_STORE_POSTGRES_TLS_CA_PATH`,
+    ]);
+    expect(refused('zone', { ...env, KUMA_STORE_POSTGRES_TLS_CA_PATH: '/ca.crt' })).toEqual([]);
+    expect(refused('zone', { ...env, KUMA_STORE_TYPE: 'memory' })).toEqual([]);
+  });
+
+  it('is shown a certificate together with its key', () => {
+    const [cert, key] = [{ KUMA_STORE_POSTGRES_TLS_CERT_PATH: '/a' }, { KUMA_STORE_POSTGRES_TLS_KEY_PATH: '/b' }];
+    expect(refused('zone', { ...POSTGRES, ...cert })).toEqual([
+      'KUMA_STORE_POSTGRES_TLS_CERT_PATH: got "/a", which is of no use alone: set KUMA_STORE_POSTGRES_TLS_KEY_PATH too',
+    ]);
+    expect(refused('zone', { ...POSTGRES, ...key })).toEqual([
+      'KUMA_STORE_POSTGRES_TLS_KEY_PATH: got "/b", which is of no use alone: set KUMA_STORE_POSTGRES_TLS_CERT_PATH too',
+    ]);
+    expect(refused('zone', { ...POSTGRES, ...cert, ...key })).toEqual([]);
+  });
+
+  it('beyond this machine without TLS is warned of', () => {
+    const at = (host: string) => warned('zone', { ...POSTGRES, KUMA_STORE_POSTGRES_HOST: host });
+    expect(at('db.internal')).toEqual([
+      'signing keys go to PostgreSQL on db.internal in the clear: KUMA_STORE_POSTGRES_TLS_MODE verifyFull protects them',
+    ]);
+    for (const local of ['localhost', '127.0.0.1', '::1', '/var/run/postgresql']) expect(at(local)).toEqual([]);
+    expect(warned('zone', { KUMA_STORE_POSTGRES_HOST: 'db.internal' })).toEqual([]);
+  });
+
+  it('on any port is none of the ports that are listened on', () => {
+    expect(refused('zone', { ...POSTGRES, KUMA_STORE_POSTGRES_PORT: '5681' })).toEqual([]);
+  });
+});
+
 it('nothing is said of settings that may be in a part of the file that was not understood', () => {
   const sources = { role: 'global', env: EXPOSED, yaml: 'koguma: {', yamlName: 'kuma.yaml' } as const;
   expect(() => loadConfig(sources)).toThrow(/^configuration is not valid: kuma\.yaml: line 1, column \d+: [^;]*$/);

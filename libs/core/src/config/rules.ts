@@ -52,6 +52,28 @@ const reconnectGrows: Rule = ({ koguma }, role, reading) => {
   reading.refuse(`which is longer than ${other}: the wait grows from the one to the other`, ...paths);
 };
 
+const tlsFilesFitMode: Rule = ({ store }, _role, reading) => {
+  if (store.type !== 'postgres') return;
+  const { mode, caPath, certPath, keyPath } = store.postgres.tls;
+  const path = (name: 'caPath' | 'certPath' | 'keyPath') => `store.postgres.tls.${name}` as const;
+  if ((mode === 'verifyCa' || mode === 'verifyFull') && caPath === '') {
+    const reason = `which needs the certificate of an authority: set ${reading.nameOf(path('caPath'))}`;
+    reading.refuse(reason, 'store.postgres.tls.mode', path('caPath'));
+  }
+  if ((certPath === '') === (keyPath === '')) return;
+  const [given, other] =
+    certPath === '' ? ([path('keyPath'), path('certPath')] as const) : ([path('certPath'), path('keyPath')] as const);
+  reading.refuse(`which is of no use alone: set ${reading.nameOf(other)} too`, given, other);
+};
+
+/** The store holds every private signing key. */
+const plainPostgresIsTold: Rule = ({ store }, _role, reading) => {
+  const { host, tls } = store.postgres;
+  if (store.type !== 'postgres' || tls.mode !== 'disable' || host.startsWith('/') || isLoopback(host)) return;
+  const mode = reading.nameOf('store.postgres.tls.mode');
+  reading.warnings.push(`signing keys go to PostgreSQL on ${host} in the clear: ${mode} verifyFull protects them`);
+};
+
 /** Every rule, in the order in which refusals are told. */
 export const RULES: readonly Rule[] = [
   modeFitsRole,
@@ -59,6 +81,8 @@ export const RULES: readonly Rule[] = [
   portsDiffer,
   exposedKdsIsMeant,
   reconnectGrows,
+  tlsFilesFitMode,
+  plainPostgresIsTold,
 ];
 
 /** The ports that a control plane of this role listens on: each row that holds one, so that a new row needs no rule. */

@@ -2,14 +2,19 @@ import { type Nested, setting } from './table.js';
 import {
   bool,
   bytes,
+  count,
   duration,
   filePath,
   globalAddress,
+  host,
   list,
   listenAddress,
+  name,
   offOnly,
   oneOf,
   port,
+  remotePort,
+  seconds,
   text,
   zoneName,
 } from './values.js';
@@ -23,16 +28,28 @@ const mode = oneOf(['global', 'zone', 'standalone']).transform((word) => (word =
 
 /**
  * Every setting, by its YAML path; the environment name is made from the path. What Kuma does not have is under
- * `koguma`. Names are Kuma's, and so are defaults, except that the store is SQLite, that servers listen on loopback
- * until told otherwise, and that KDS has no TLS yet.
+ * `koguma`. Names are Kuma's, and so are defaults, except that the store is SQLite, that PostgreSQL is asked for 10
+ * connections instead of 50, that servers listen on loopback until told otherwise, and that KDS has no TLS yet.
  */
 export const SETTINGS = {
   mode: setting(mode, ({ role }) => role),
   environment: setting(oneOf(['universal'], { kubernetes: NOT_YET }), 'universal'),
   'general.workDir': setting(filePath, '~/.koguma'),
 
-  'store.type': setting(oneOf(['memory', 'sqlite'], { postgres: NOT_YET, kubernetes: NOT_YET }), 'sqlite'),
+  'store.type': setting(oneOf(['memory', 'sqlite', 'postgres'], { kubernetes: NOT_YET }), 'sqlite'),
   'store.unsafeDelete': setting(bool, false),
+  'store.postgres.host': setting(host, '127.0.0.1'),
+  'store.postgres.port': setting(remotePort, 15_432),
+  'store.postgres.user': setting(name, 'kuma'),
+  'store.postgres.password': setting(text, 'kuma', { secret: true }),
+  'store.postgres.dbName': setting(name, 'kuma'),
+  'store.postgres.connectionTimeout': setting(seconds, 5),
+  /** Beside these there is one that listens. More would only wait: commits come one after another. */
+  'store.postgres.maxOpenConnections': setting(count, 10),
+  'store.postgres.tls.mode': setting(oneOf(['disable', 'verifyNone', 'verifyCa', 'verifyFull']), 'disable'),
+  'store.postgres.tls.certPath': setting(text, ''),
+  'store.postgres.tls.keyPath': setting(text, ''),
+  'store.postgres.tls.caPath': setting(text, ''),
   'koguma.store.sqlite.path': setting(filePath, ({ role, at }) => `${at('general.workDir')}/${role}.db`),
 
   'apiServer.http.interface': setting(listenAddress, '127.0.0.1'),
@@ -86,5 +103,5 @@ export const SETTINGS = {
 /** The YAML path of a setting. */
 export type Path = keyof typeof SETTINGS;
 
-/** The configuration of one control plane. Durations are in milliseconds, sizes in bytes. */
+/** The configuration of one control plane. Durations are in milliseconds unless a row says seconds, sizes in bytes. */
 export type Config = Nested<typeof SETTINGS>;

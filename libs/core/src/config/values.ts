@@ -16,8 +16,17 @@ function wholeNumber(from: number, to: number) {
 /** A port to listen on; 0 takes any free one. */
 export const port = wholeNumber(0, 65_535);
 
+/** A port of another machine. */
+export const remotePort = wholeNumber(1, 65_535);
+
 /** A size in bytes. Kuma keeps these in 32 bits. */
 export const bytes = wholeNumber(1, 2 ** 32 - 1);
+
+/** How many of something there may be at once. */
+export const count = wholeNumber(1, 1_000);
+
+/** A time that Kuma writes as a plain number of seconds. */
+export const seconds = wholeNumber(1, 3_600);
 
 /** What Go's `strconv.ParseBool` reads. */
 export const bool = z.stringbool({
@@ -29,6 +38,14 @@ export const bool = z.stringbool({
 
 /** Any text, none included. */
 export const text = z.string({ error: 'allowed: text' });
+
+/** A name of something elsewhere, which must have one. */
+export const name = z.string({ error: 'allowed: a name' }).min(1, { error: 'allowed: a name' });
+
+const HOST = { error: 'allowed: a host name, an IP address, or the folder of a Unix socket' };
+
+/** Where another program listens. */
+export const host = z.string(HOST).regex(/^(\/.*|[\w.:-]+)$/, HOST);
 
 /** A path of a file or directory. */
 export const filePath = z.string({ error: 'allowed: a path' }).min(1, { error: 'allowed: a path' });
@@ -82,7 +99,10 @@ const INTERFACE = { error: 'allowed: an IP address of this machine, or localhost
 /** An address to listen on. */
 export const listenAddress = z.union([z.ipv4(), z.ipv6(), z.literal('localhost')], INTERFACE);
 
-/** Whether only this machine reaches a {@link listenAddress}. Unusual spellings count as reachable: the safe guess. */
+/**
+ * Whether an address ({@link listenAddress}, {@link host}) is of this machine only. Unusual spellings are taken for
+ * the network's: the safe guess.
+ */
 export function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || address.startsWith('127.');
 }

@@ -1,41 +1,67 @@
+import { ControlPlaneError } from '@koguma/core';
 import { RESOURCE_TYPE_NAMES, type Resource, type ResourceKey, type ResourceType } from '../resource.js';
 import type { Committed, Entry, Feed, ResourceStore, Revision, StoreTransaction } from '../store.js';
 import { isInsight } from '../types.js';
-import type { SqlDatabase, SqlSession } from './database.js';
+import { Overtaken, type SqlDatabase, type SqlSession, type SqlWriter } from './database.js';
+import { ReadSet } from './read-set.js';
 import { keyOf, type Position, positionOf, readAll, readOne, readPosition, resourceOf } from './reads.js';
 import { SqlTransaction } from './sql-transaction.js';
 
 const FOUND = 'INSERT INTO revision (id, epoch, n, pruned_to) VALUES (1, $1, 0, 0) ON CONFLICT DO NOTHING';
 const ADVANCE = 'UPDATE revision SET n = n + 1 RETURNING epoch, n, pruned_to';
-const LOG = 'INSERT INTO change (revision, type, mesh, name) VALUES ($1, $2, $3, $4)';
+const LOG = 'INSERT INTO change (revision, type, mesh, name) VALUES';
+/** The upper end changes nothing, but without statistics PostgreSQL takes an open end for a third of the table. */
+const LOGGED = `SELECT DISTINCT type, mesh, name FROM change
+  WHERE change.revision > $1 AND change.revision <= (SELECT n FROM revision)`;
 const PRUNE = 'DELETE FROM change WHERE revision <= $1';
 const PRUNED = 'UPDATE revision SET pruned_to = $1';
-/** The log collapsed to its keys, each with what it is now. */
-const CHANGED = `SELECT changed.type, changed.mesh, changed.name, spec, labels, version, creation_time, modification_time
-  FROM (SELECT DISTINCT type, mesh, name FROM change WHERE revision > $1) AS changed
+/** Where the store is, beside each key that changed since and what it is now: one statement, so one snapshot. */
+const CHANGED = `SELECT revision.epoch, revision.n, revision.pruned_to, changed.type, changed.mesh, changed.name,
+    spec, labels, version, creation_time, modification_time
+  FROM revision
+  LEFT JOIN (${LOGGED}) AS changed ON revision.pruned_to <= $1 AND revision.epoch = $2
   LEFT JOIN resource ON resource.type = changed.type AND resource.mesh = changed.mesh AND resource.name = changed.name`;
 
 /** How many revisions the log remembers; a reader that is further behind starts over. */
 const DEFAULT_LOG_LIMIT = 10_000;
+/** Databases limit how many parameters a statement has. */
+const KEYS_PER_STATEMENT = 500;
+
+interface Outcome<T> {
+  readonly value: T;
+  readonly changed: boolean;
+  readonly revision: Revision;
+}
 
 /**
  * Resources in a SQL database. The revision is a row that each writing transaction updates last, beside the log of
  * what it changed: so whoever reads a revision also sees all before it, which a sequence cannot promise.
+ *
+ * On a database that others write to, a transaction runs beside theirs. Who comes to the revision later looks in the
+ * log whether anything that it read has changed since it began; if so it is undone, and runs again with all other
+ * writers waiting. So a transaction is as if alone, and the only lock that all must pass is held for a moment.
  */
 export class SqlStore implements ResourceStore {
   readonly #database: SqlDatabase;
   readonly #logLimit: number;
   readonly #wakes = new Set<() => void>();
+  /** The latest revision that was seen here; the store may have gone on, but not back. */
+  #seen: Revision;
 
-  private constructor(database: SqlDatabase, logLimit: number) {
+  private constructor(database: SqlDatabase, seen: Revision, logLimit: number) {
     this.#database = database;
+    this.#seen = seen;
     this.#logLimit = logLimit;
+    database.onAnnounced(() => this.#wake());
   }
 
   /** @param newEpoch the epoch of a database that has none yet; others keep theirs */
   static async open(database: SqlDatabase, newEpoch: string, logLimit = DEFAULT_LOG_LIMIT): Promise<SqlStore> {
-    await database.write((session) => session.query(FOUND, [newEpoch]));
-    return new SqlStore(database, logLimit);
+    const position = await database.write(async (session) => {
+      await session.query(FOUND, [newEpoch]);
+      return readPosition(session);
+    }, false);
+    return new SqlStore(database, position, logLimit);
   }
 
   get shared(): boolean {
@@ -43,38 +69,25 @@ export class SqlStore implements ResourceStore {
   }
 
   async get<R extends Resource = Resource>(key: ResourceKey): Promise<R | undefined> {
-    return (await this.#database.read((session) => readOne(session, key))) as R | undefined;
+    return (await readOne(this.#database, key)) as R | undefined;
   }
 
   list(type: ResourceType, mesh?: string): Promise<Resource[]> {
-    return this.#database.read((session) => readAll(session, type, mesh));
+    return readAll(this.#database, type, mesh);
   }
 
   async transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<Committed<T>> {
-    const { value, changed, position } = await this.#database.write(async (session) => {
-      const tx = new SqlTransaction(session);
-      const value = await work(tx);
-      const { changed } = tx;
-      return { value, changed: changed.length > 0, position: await this.#record(session, changed) };
-    });
-    if (changed) for (const wake of this.#wakes) wake();
-    return { value, revision: { epoch: position.epoch, n: position.n } };
+    const beside = this.#database.shared ? await this.#runBesideOthers(work) : undefined;
+    const { value, changed, revision } = beside ?? (await this.#run(work, new ReadSet(), true));
+    this.#see(revision);
+    if (changed) this.#wake();
+    return { value, revision };
   }
 
-  since(after: Revision | undefined): Promise<Feed> {
-    return this.#database.read(async (session) => {
-      const { epoch, n, prunedTo } = await readPosition(session);
-      const revision = { epoch, n };
-      if (after === undefined || after.epoch !== epoch || after.n < prunedTo || after.n > n) {
-        return { revision, reset: true, entries: await everything(session) };
-      }
-      const rows = after.n === n ? [] : await session.query(CHANGED, [after.n]);
-      const entries = rows.map((row) => ({
-        key: keyOf(row),
-        resource: row.version === null ? undefined : resourceOf(row),
-      }));
-      return { revision, reset: false, entries };
-    });
+  async since(after: Revision | undefined): Promise<Feed> {
+    const feed = (after && (await this.#changes(after))) ?? (await this.#database.read(everything));
+    this.#see(feed.revision);
+    return feed;
   }
 
   onCommit(wake: () => void): () => void {
@@ -87,14 +100,59 @@ export class SqlStore implements ResourceStore {
     return this.#database.close();
   }
 
-  /** The last statements of a transaction: until it commits, the revision row is its own. */
-  async #record(session: SqlSession, changed: readonly ResourceKey[]): Promise<Position> {
-    if (changed.length === 0) return readPosition(session);
-    const [row] = await session.query(ADVANCE);
-    const position = positionOf(row);
-    for (const { type, mesh, name } of changed) await session.query(LOG, [position.n, type, mesh, name]);
+  /** @returns undefined when the log does not tell */
+  async #changes(after: Revision): Promise<Feed | undefined> {
+    const rows = await this.#database.query(CHANGED, [after.n, after.epoch]);
+    const { epoch, n, prunedTo } = positionOf(rows[0]);
+    if (after.epoch !== epoch || after.n < prunedTo || after.n > n) return undefined;
+    const entries = rows
+      .filter((row) => row.type !== null)
+      .map((row) => ({ key: keyOf(row), resource: row.version === null ? undefined : resourceOf(row) }));
+    return { revision: { epoch, n }, reset: false, entries };
+  }
+
+  /** @returns undefined when another writer changed what `work` had read, so that it has to run again, alone */
+  async #runBesideOthers<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<Outcome<T> | undefined> {
+    const reads = new ReadSet();
+    try {
+      return await this.#run(work, reads, false);
+    } catch (error) {
+      if (error instanceof Overtaken) return undefined;
+      if (error instanceof ControlPlaneError && error.code === 'unavailable') throw error;
+      // It may have failed only for what is not so any more.
+      if (await isOvertaken(this.#database, reads, await readPosition(this.#database))) return undefined;
+      throw error;
+    }
+  }
+
+  #run<T>(work: (tx: StoreTransaction) => Promise<T>, reads: ReadSet, alone: boolean): Promise<Outcome<T>> {
+    return this.#database.write(async (session) => {
+      reads.begun = alone ? undefined : this.#seen;
+      const tx = new SqlTransaction(session, reads);
+      const value = await work(tx);
+      const { changed } = tx;
+      if (changed.length === 0) {
+        const position = await readPosition(session);
+        if (await isOvertaken(session, reads, position)) throw overtaken();
+        return { value, changed: false, revision: revisionOf(position) };
+      }
+      const [row] = await session.query(ADVANCE); // from here to the commit the revision is ours
+      const position = positionOf(row);
+      if (await isOvertaken(session, reads, { ...position, n: position.n - 1 })) throw overtaken();
+      await this.#record(session, changed, position);
+      return { value, changed: true, revision: revisionOf(position) };
+    }, alone);
+  }
+
+  async #record(session: SqlWriter, changed: readonly ResourceKey[], position: Position): Promise<void> {
+    session.announce();
+    for (let from = 0; from < changed.length; from += KEYS_PER_STATEMENT) {
+      const keys = changed.slice(from, from + KEYS_PER_STATEMENT);
+      const rows = keys.map((_, row) => `($1, $${3 * row + 2}, $${3 * row + 3}, $${3 * row + 4})`);
+      const parameters = keys.flatMap(({ type, mesh, name }) => [type, mesh, name]);
+      await session.query(`${LOG} ${rows.join(', ')}`, [position.n, ...parameters]);
+    }
     await this.#prune(session, position);
-    return position;
   }
 
   /** Once in a tenth of the limit, so that hardly any commit pays for it. */
@@ -103,9 +161,36 @@ export class SqlStore implements ResourceStore {
     await session.query(PRUNE, [n - this.#logLimit]);
     await session.query(PRUNED, [n - this.#logLimit]);
   }
+
+  #see(revision: Revision): void {
+    if (revision.epoch !== this.#seen.epoch || revision.n > this.#seen.n) this.#seen = revision;
+  }
+
+  #wake(): void {
+    for (const wake of this.#wakes) wake();
+  }
 }
 
-async function everything(session: SqlSession): Promise<Entry[]> {
+/** Whether, from before the first read until `now`, another writer changed what was read. */
+async function isOvertaken(session: SqlSession, reads: ReadSet, now: Position): Promise<boolean> {
+  const { begun, contradicted } = reads;
+  if (!begun) return false;
+  if (contradicted || now.epoch !== begun.epoch || now.n < begun.n || now.prunedTo > begun.n) return true;
+  if (now.n === begun.n) return false;
+  return (await session.query(LOGGED, [begun.n])).some((row) => reads.has(keyOf(row)));
+}
+
+function overtaken(): Overtaken {
+  return new Overtaken('another writer changed what was read: try again');
+}
+
+function revisionOf({ epoch, n }: Position): Revision {
+  return { epoch, n };
+}
+
+/** All that there is, for a reader that has to start over. */
+async function everything(session: SqlSession): Promise<Feed> {
+  const revision = revisionOf(await readPosition(session));
   const entries: Entry[] = [];
   for (const type of RESOURCE_TYPE_NAMES) {
     if (isInsight(type)) continue;
@@ -113,5 +198,5 @@ async function everything(session: SqlSession): Promise<Entry[]> {
       entries.push({ key: { type, mesh: resource.mesh, name: resource.name }, resource });
     }
   }
-  return entries;
+  return { revision, reset: true, entries };
 }

@@ -1,8 +1,9 @@
-import { ControlPlaneError } from '@koguma/core';
+import { ControlPlaneError, type ErrorCode } from '@koguma/core';
 import { type Draft, describe, keyText, type Resource, type ResourceKey, type ResourceType } from '../resource.js';
 import type { StoreTransaction } from '../store.js';
 import { isInsight } from '../types.js';
 import type { SqlSession } from './database.js';
+import type { ReadSet } from './read-set.js';
 import { readAll, readOne } from './reads.js';
 
 /** A key that is there gives no row, instead of an error that would end the transaction on some databases. */
@@ -15,10 +16,13 @@ const DELETE = 'DELETE FROM resource WHERE type = $1 AND mesh = $2 AND name = $3
 /** One transaction on a session that has begun; it remembers the keys that it changed, for the log of changes. */
 export class SqlTransaction implements StoreTransaction {
   readonly #session: SqlSession;
+  readonly #reads: ReadSet;
   readonly #changed: ResourceKey[] = [];
 
-  constructor(session: SqlSession) {
+  /** @param reads is told all that is read here */
+  constructor(session: SqlSession, reads: ReadSet) {
     this.#session = session;
+    this.#reads = reads;
   }
 
   /** Each changed key once, without insights: what makes a revision. */
@@ -27,10 +31,12 @@ export class SqlTransaction implements StoreTransaction {
   }
 
   async get<R extends Resource = Resource>(key: ResourceKey): Promise<R | undefined> {
+    this.#reads.noteKey(key);
     return (await readOne(this.#session, key)) as R | undefined;
   }
 
   list(type: ResourceType, mesh?: string): Promise<Resource[]> {
+    this.#reads.noteList(type, mesh);
     return readAll(this.#session, type, mesh);
   }
 
@@ -38,7 +44,7 @@ export class SqlTransaction implements StoreTransaction {
     const { type, mesh, name, spec, labels, creationTime, modificationTime } = draft;
     const texts = [JSON.stringify(spec), JSON.stringify(labels)];
     const [created] = await this.#session.query(CREATE, [type, mesh, name, ...texts, creationTime, modificationTime]);
-    if (!created) throw new ControlPlaneError('conflict', `${describe(draft)} already exists`);
+    if (!created) throw this.#refusal(draft, 'conflict', 'already exists');
     this.#note(draft);
     return { ...draft, version: 1 };
   }
@@ -47,16 +53,14 @@ export class SqlTransaction implements StoreTransaction {
     const { type, mesh, name, spec, labels, modificationTime, version } = resource;
     const set = [JSON.stringify(spec), JSON.stringify(labels), modificationTime];
     const [updated] = await this.#session.query(UPDATE, [...set, type, mesh, name, version]);
-    if (!updated) {
-      throw new ControlPlaneError('conflict', `${describe(resource)} was changed meanwhile: read it again and retry`);
-    }
+    if (!updated) throw this.#refusal(resource, 'conflict', 'was changed meanwhile: read it again and retry');
     this.#note(resource);
     return { ...resource, creationTime: Number(updated.creation_time), version: version + 1 };
   }
 
   async delete(key: ResourceKey): Promise<void> {
     const [deleted] = await this.#session.query(DELETE, [key.type, key.mesh, key.name]);
-    if (!deleted) throw new ControlPlaneError('not_found', `${describe(key)} is not found`);
+    if (!deleted) throw this.#refusal(key, 'not_found', 'is not found');
     this.#note(key);
   }
 
@@ -74,6 +78,11 @@ export class SqlTransaction implements StoreTransaction {
       this.#changed.length = changed;
       throw error;
     }
+  }
+
+  #refusal(key: ResourceKey, code: ErrorCode, why: string): ControlPlaneError {
+    this.#reads.noteRefusal(key);
+    return new ControlPlaneError(code, `${describe(key)} ${why}`);
   }
 
   #note({ type, mesh, name }: ResourceKey): void {

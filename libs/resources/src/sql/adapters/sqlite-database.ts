@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { ControlPlaneError, type Log } from '@koguma/core';
 import type Libsql from 'libsql';
 import type { DataSource, QueryRunner } from 'typeorm';
-import type { Row, SqlDatabase, SqlSession } from '../database.js';
+import type { Row, SqlDatabase, SqlSession, SqlWriter } from '../database.js';
 import { Breath } from './breath.js';
 import { endHold } from './holder.js';
 import { openSqlite, release, unavailable } from './sqlite-file.js';
@@ -42,11 +42,16 @@ export class SqliteDatabase implements SqlDatabase {
     return new SqliteDatabase(file, log, source, connection);
   }
 
+  query(sql: string, parameters?: readonly unknown[]): Promise<Row[]> {
+    return this.#inTurn(() => this.#run(sql, parameters));
+  }
+
   read<T>(work: (session: SqlSession) => Promise<T>): Promise<T> {
     return this.#inTurn(() => work({ query: (sql, parameters) => this.#run(sql, parameters) }));
   }
 
-  write<T>(work: (session: SqlSession) => Promise<T>): Promise<T> {
+  /** Always alone. */
+  write<T>(work: (session: SqlWriter) => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
       const running: Running = { ended: false };
       const statements = new Turns();
@@ -59,7 +64,7 @@ export class SqliteDatabase implements SqlDatabase {
       };
       await this.#run('BEGIN IMMEDIATE');
       try {
-        const value = await this.#inside.run(running, () => work({ query }));
+        const value = await this.#inside.run(running, () => work({ query, announce: () => undefined }));
         await end();
         this.#requireTransaction();
         await this.#run('COMMIT');
@@ -71,6 +76,9 @@ export class SqliteDatabase implements SqlDatabase {
       }
     });
   }
+
+  /** There are no others. */
+  onAnnounced(): void {}
 
   async close(): Promise<void> {
     this.#refuseInside();

@@ -1,8 +1,9 @@
 import { ControlPlaneError, type Log } from '@koguma/core';
 import Libsql from 'libsql';
-import { DataSource, MigrationExecutor, QueryFailedError } from 'typeorm';
+import { DataSource, QueryFailedError } from 'typeorm';
 import { MIGRATIONS, MIGRATIONS_TABLE } from '../migrations.js';
 import { endHold, holderOf, makeFile, takeHold } from './holder.js';
+import { migrate } from './migrate.js';
 
 const IN_MEMORY = ':memory:';
 const TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'";
@@ -10,6 +11,8 @@ const TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'";
 export interface OpenSqlite {
   readonly source: DataSource;
   readonly connection: Libsql.Database;
+  /** The names of the migrations that were applied. */
+  readonly migrated: readonly string[];
 }
 
 /** Opens the file, takes its lock for the life of the connection and brings its tables up to date. */
@@ -36,8 +39,7 @@ export async function openSqlite(file: string, log: Log): Promise<OpenSqlite> {
     await source.initialize();
     if (!connection) throw new TypeError('TypeORM opened no connection');
     if (file !== IN_MEMORY) takeHold(file, log);
-    await migrate(source, file);
-    return { source, connection };
+    return { source, connection, migrated: await migrate(source, file) };
   } catch (error) {
     if (connection && source.isInitialized) {
       endHold(file);
@@ -46,6 +48,15 @@ export async function openSqlite(file: string, log: Log): Promise<OpenSqlite> {
     connection?.close();
     throw unavailable(file, error);
   }
+}
+
+/** Does what opening does to the tables, and leaves it at that. */
+export async function migrateSqlite(file: string, log: Log): Promise<readonly string[]> {
+  const { source, connection, migrated } = await openSqlite(file, log);
+  endHold(file);
+  release(connection, file, log);
+  await source.destroy();
+  return migrated;
 }
 
 /**
@@ -84,15 +95,4 @@ function refuseStranger(connection: Libsql.Database, file: string): void {
   const tables = connection.prepare(TABLES).all() as { name: string }[];
   if (tables.length === 0 || tables.some(({ name }) => name === MIGRATIONS_TABLE)) return;
   throw new ControlPlaneError('unavailable', `${file} is the database of another program: choose another file`);
-}
-
-async function migrate(source: DataSource, file: string): Promise<void> {
-  const known = new Set(source.migrations.map(({ name }) => name));
-  const applied = await new MigrationExecutor(source).getExecutedMigrations();
-  const newer = applied.filter(({ name }) => !known.has(name)).map(({ name }) => name);
-  if (newer.length > 0) {
-    const message = `store ${file} was written by a newer version (${newer.join(', ')}): use that version or newer`;
-    throw new ControlPlaneError('unavailable', message);
-  }
-  await source.runMigrations({ transaction: 'all' });
 }
