@@ -117,6 +117,12 @@ describe('a token that a zone issues', () => {
   });
 
   it('is stored nowhere', async () => {
+    await lab.until(async () => {
+      const names = await Promise.all(
+        [lab.global, lab.zone('east'), lab.zone('west')].map((node) => node.secretNames()),
+      );
+      return names.every((list) => list.includes('admin-user-token'));
+    }, 'what first starts make is made');
     const revisions = () => [lab.global, lab.zone('east'), lab.zone('west')].map(({ served }) => served.view.revision);
     const before = revisions();
     await lab.zone('east').issue('zone-ingress', { zone: 'east' });
@@ -186,6 +192,12 @@ describe('a zone that cannot issue', () => {
     const { status, body } = await lab.zone('east').call('POST', '/tokens/zone', { zone: 'east', scope: ['ingress'] });
     expect([status, body.title]).toEqual([404, 'Signing Key not found']);
     expect(body.detail).toContain('zone tokens are issued on the global control plane');
+  });
+
+  it('needs a mesh for a dataplane token', async () => {
+    const { status, body } = await lab.zone('east').call('POST', '/tokens/dataplane', { name: 'dp-1' });
+    expect(status).toBe(400);
+    expect(body.invalid_parameters).toEqual([{ field: 'mesh', reason: 'cannot be empty' }]);
   });
 
   it('names each field that is wrong', async () => {

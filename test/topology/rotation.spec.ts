@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { joseCrypto } from '@koguma/auth';
 import { decodeToken, type Lab, startLab } from '@koguma/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -22,6 +23,7 @@ const answer = async (name: string, token: string) => {
 const answers = (token: string) => Promise.all(['global', 'east', 'west'].map((name) => answer(name, token)));
 const everywhere = (one: string) => [one, one, one];
 
+/** One story, told in order. */
 describe('the documented rotation of a signing key', () => {
   let old: string;
   beforeAll(async () => {
@@ -203,6 +205,19 @@ describe('a rotation', () => {
     const { body } = await lab.global.call('DELETE', `/global-secrets/${INGRESS_KEY}-1?dryRun`);
     expect(body).toMatchObject({ dryRun: true, warnings: NONE_LEFT });
     expect(await lab.global.secretNames()).toContain(`${INGRESS_KEY}-1`);
+  });
+
+  it('takes a key as any tool writes it, and keeps it in the form that Kuma reads', async () => {
+    const pem = createPrivateKey(await lab.makeKey())
+      .export({ type: 'pkcs8', format: 'pem' })
+      .toString();
+    expect(pem).toMatch(/^-----BEGIN PRIVATE KEY-----/);
+    await lab.global.putSecret(`${INGRESS_KEY}-2`, pem);
+    expect(await lab.global.secretText(`${INGRESS_KEY}-2`)).toMatch(/^-----BEGIN RSA PRIVATE KEY-----/);
+    await lab.synced();
+    const token = await lab.zone('east').issue('zone-ingress', INGRESS);
+    expect(decodeToken(token).kid).toBe('2');
+    expect(await answers(token)).toEqual(everywhere('accepted'));
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { type ControlPlaneClient, decodeToken, type Lab, startLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -47,7 +47,7 @@ describe.each(['global', 'east'])('a user token of %s', (name) => {
     });
   });
 
-  it('is not needed to be in mesh-system:unauthenticated', async () => {
+  it('makes the difference: without one, a caller is in mesh-system:unauthenticated', async () => {
     expect((await node().get('/who-am-i', { headers: FROM_ELSEWHERE })).body).toEqual({
       name: 'mesh-system:anonymous',
       groups: ['mesh-system:unauthenticated'],
@@ -56,7 +56,8 @@ describe.each(['global', 'east'])('a user token of %s', (name) => {
 
   it('lets the administrator do everything', async () => {
     const token = await adminToken(node());
-    for (const [method, path, body] of ADMIN_ONLY) {
+    const zoneToken = ['POST', '/tokens/zone', { zone: 'east', scope: ['ingress'] }] as const;
+    for (const [method, path, body] of name === 'global' ? [...ADMIN_ONLY, zoneToken] : ADMIN_ONLY) {
       const { status } = await node().call(method, path, body, { token, headers: FROM_ELSEWHERE });
       expect([path, status < 300]).toEqual([path, true]);
     }
@@ -92,6 +93,25 @@ describe.each(['global', 'east'])('a user token of %s', (name) => {
   it('is signed by a 2048-bit RSA key, kept as the GlobalSecret user-token-signing-key-1', async () => {
     const key = createPrivateKey(await node().secretText('user-token-signing-key-1'));
     expect([key.asymmetricKeyType, key.asymmetricKeyDetails?.modulusLength]).toEqual(['rsa', 2048]);
+  });
+
+  it('can be checked with any tool that knows RS256, by the public half of that key', async () => {
+    const [header, claims, signature] = (await node().issue('user', JOHN)).split('.') as [string, string, string];
+    const key = createPublicKey(await node().secretText('user-token-signing-key-1'));
+    const signed = Buffer.from(`${header}.${claims}`);
+    expect(verify('RSA-SHA256', signed, key, Buffer.from(signature, 'base64url'))).toBe(true);
+  });
+
+  it('may be made by any tool that knows RS256 and has that key', async () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const exp = Math.floor(lab.clock.wall() / 1000) + 60;
+    const signed = `${part({ alg: 'RS256', kid: '1' })}.${part({ Name: 'jane', Groups: ['team-b'], exp })}`;
+    const key = await node().secretText('user-token-signing-key-1');
+    const token = `${signed}.${sign('RSA-SHA256', Buffer.from(signed), key).toString('base64url')}`;
+    expect((await node().get('/who-am-i', { token })).body).toMatchObject({
+      name: 'jane',
+      groups: ['team-b', 'mesh-system:authenticated'],
+    });
   });
 
   it('survives the rotation of its key until the old one is deleted', async () => {

@@ -4,6 +4,7 @@ import { type ServedGlobal, serveGlobal } from '@koguma/global-cp';
 import { type Dial, grpcDial } from '@koguma/kds';
 import { MemoryStore, type ResourceStore } from '@koguma/resources';
 import { type ServedZone, serveZone } from '@koguma/zone-cp';
+import { nextTurn } from './adapters/next-turn.js';
 import { FixtureKeys, fixtureCrypto } from './fixture-crypto.js';
 import { LabClock } from './lab-clock.js';
 import { LabNode } from './lab-node.js';
@@ -167,8 +168,4 @@ export class Lab {
     this.#stores.set(name, store);
     return { store, clock: this.clock, entropy: systemEntropy, crypto: this.#crypto, log: SILENT };
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
