@@ -96,6 +96,7 @@ describe('the first start', () => {
   });
 
   it('is the only one that makes keys: a later start leaves them as they are', async () => {
+    await Promise.all([hasAdminToken(), hasAdminToken('east')]);
     const secrets = async () =>
       Promise.all([lab.global, lab.zone('east')].map(async (node) => (await node.get('/global-secrets')).text));
     const before = await secrets();

@@ -25,6 +25,8 @@ export class KdsServer implements KdsEndpoint {
   readonly #insights: ZoneInsights;
   readonly #sessions = new Map<GlobalSession, { readonly zone: string; readonly since: number }>();
   readonly #lastSeen = new Map<string, number>();
+  /** The streams that zones hold open for requests of this global. */
+  readonly #held = new Set<StreamOut<DeltaDiscoveryRequest>>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -66,15 +68,18 @@ export class KdsServer implements KdsEndpoint {
   }
 
   /** Held open: zones have nothing to send that this global asks for. */
-  zoneToGlobal(hello: Hello, _send: StreamOut<DeltaDiscoveryRequest>): StreamIn<DeltaDiscoveryResponse> {
+  zoneToGlobal(hello: Hello, send: StreamOut<DeltaDiscoveryRequest>): StreamIn<DeltaDiscoveryResponse> {
     checked(hello);
-    return { message: () => undefined, closed: () => undefined };
+    this.#held.add(send);
+    return { message: () => undefined, closed: () => this.#held.delete(send) };
   }
 
   /** Tells every zone to come back later. */
   stop(): void {
     const goingAway = new ControlPlaneError('unavailable', 'this global control plane is stopping');
     for (const session of [...this.#sessions.keys()]) session.end(goingAway);
+    for (const stream of this.#held) stream.end(goingAway);
+    this.#held.clear();
   }
 
   /** For `GET /koguma/sync`: each zone that is known, whether it is connected, and how far it is with each type. */

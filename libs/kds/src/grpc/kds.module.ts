@@ -41,7 +41,7 @@ export class KdsTransport extends ServerGrpc {
     private readonly address: ListenAddress,
     private readonly maxMessageSize: number,
   ) {
-    super({ package: KDS_PACKAGE, packageDefinition: kdsServices });
+    super({ package: KDS_PACKAGE, packageDefinition: kdsServices, gracefulShutdown: true });
   }
 
   /** The port that is really bound. */
