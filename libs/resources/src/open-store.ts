@@ -4,7 +4,10 @@ import { openSqliteStore } from './sql/sqlite.js';
 import type { ResourceStore } from './store.js';
 
 /** Opens the store that the configuration asks for. */
-export async function openStore({ store, koguma }: Config, { entropy, log }: { entropy: Entropy; log: Log }): Promise<ResourceStore> {
+export async function openStore(
+  { store, koguma }: Config,
+  { entropy, log }: { entropy: Entropy; log: Log },
+): Promise<ResourceStore> {
   if (store.type === 'memory') return new MemoryStore(entropy.uuid());
   return openSqliteStore({ file: expandHome(koguma.store.sqlite.path), entropy, log });
 }
