@@ -89,9 +89,10 @@ export class Syncer {
   /** @returns why the resource is not taken; undefined when it is, or was there already */
   async #take(tx: StoreTransaction, crossing: Crossing): Promise<string | undefined> {
     const stored = await tx.get(crossing.key);
+    // First: after a reconnect nearly everything is as it was, and reading every key again is not free.
+    if (stored && isSame(stored, crossing) && this.#parts.mirror.owns(stored)) return undefined;
     const refusal = this.#objection(crossing, stored);
     if (refusal !== undefined) return refusal;
-    if (stored && isSame(stored, crossing)) return undefined;
     const now = this.#parts.clock.wall();
     const { key, spec, labels } = crossing;
     try {
