@@ -1,11 +1,9 @@
 import type { User } from '@koguma/auth';
+import { KUMA_VERSION } from '@koguma/core';
 import { Controller, Get, Inject, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { OpenRead, Public } from './access-guard.js';
 import { type ApiServerParts, PARTS } from './parts.js';
-
-/** The Kuma whose REST API this is. */
-const BASED_ON_KUMA = '2.14.3';
 
 /** Who answers, and who asks. */
 @Controller()
@@ -22,7 +20,7 @@ export class IndexController {
       tagline: 'Kuma',
       product: 'Kuma',
       version,
-      basedOnKuma: BASED_ON_KUMA,
+      basedOnKuma: KUMA_VERSION,
       instanceId,
       clusterId: clusterId(),
       gui: '',

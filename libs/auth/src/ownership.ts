@@ -1,5 +1,5 @@
 import { describe, RESOURCE_TYPES, type ResourceKey } from '@koguma/resources';
-import { isKeptLocal } from './secrets.js';
+import { isUsersOwn } from './secrets.js';
 
 /** What a control plane is to its resources. A zone without a global owns everything itself. */
 export type ControlPlaneRole = 'global' | 'federated-zone' | 'stand-alone-zone';
@@ -15,7 +15,7 @@ export function readOnlyReason(key: ResourceKey, role: ControlPlaneRole, readOnl
   if (owner === 'zone' && role === 'global') {
     return `${describe(key)} is owned by a zone: write it on that zone's control plane, and it will be seen here`;
   }
-  if (role !== 'federated-zone' || owner !== 'global' || isKeptLocal(key)) return undefined;
+  if (role !== 'federated-zone' || owner !== 'global' || isUsersOwn(key)) return undefined;
   return (
     `${describe(key)} is owned by the global control plane: write it there, and it will come to this zone. ` +
     'A zone takes its own user-token-signing-key-*, user-token-revocations and admin-user-token'

@@ -11,6 +11,8 @@ import { Supervisor } from './supervisor.js';
 import { type LabSettings, type Plan, planLab } from './topology.js';
 
 const READY_WITHIN_MS = 60_000;
+/** What a process needs to start on a slow core: with many zones a minute is not enough. */
+const READY_WITHIN_MS_PER_ZONE = 3_000;
 
 /**
  * Runs a lab until the terminal says stop. Nothing is started, and nothing is wiped, before all that can be in the
@@ -35,7 +37,8 @@ export async function up(settings: LabSettings, fresh: boolean, terminal: Termin
     if (fresh) folder.wipe();
     folder.prepare(plans);
     screen.heading(`Starting ${plans.map(({ name }) => name).join(', ')} in ${settings.data}`);
-    await runUntilStopped(supervisor, terminal.interrupts(), reporter, () => {
+    const patience = Math.max(READY_WITHIN_MS, settings.zones.length * READY_WITHIN_MS_PER_ZONE);
+    await runUntilStopped(supervisor, terminal.interrupts(), reporter, patience, () => {
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       welcome(screen, supervisor, plans, settings, seconds);
     });
@@ -50,6 +53,7 @@ async function runUntilStopped(
   supervisor: Supervisor,
   { stop, atOnce }: Interrupts,
   reporter: Reporter,
+  patience: number,
   ready: () => void,
 ): Promise<void> {
   const failed = new AbortController();
@@ -58,7 +62,7 @@ async function runUntilStopped(
   const running = supervisor.run(end, atOnce);
   try {
     // Whichever is first: that all are ready, or that the lab was stopped before.
-    await Promise.race([supervisor.ready(READY_WITHIN_MS), running]);
+    await Promise.race([supervisor.ready(patience), running]);
     if (!end.aborted) {
       reporter.started();
       ready();

@@ -90,6 +90,16 @@ describe('what is no key of ours', () => {
     expect(() => parseRsaKey(pkcs1({ ...jwk, [part]: damaged.toString('base64url') }))).toThrow(reason);
   });
 
+  it('a private key whose exponent fits one of its primes only is broken', () => {
+    const jwk = KEY.key.export({ format: 'jwk' });
+    const number = (part = '') => BigInt(`0x${Buffer.from(part, 'base64url').toString('hex')}`);
+    for (const prime of [jwk.p, jwk.q]) {
+      const hex = (number(jwk.d) + number(prime) - 1n).toString(16);
+      const d = Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex').toString('base64url');
+      expect(() => parseRsaKey(pkcs1({ ...jwk, d }))).toThrow('is a broken RSA key');
+    }
+  });
+
   it('the parts of two keys are no key', () => {
     const mixed = { ...KEY.key.export({ format: 'jwk' }), n: OTHER_KEY.key.export({ format: 'jwk' }).n };
     expect(() => parseRsaKey(pkcs1(mixed))).toThrow('is a broken RSA key');

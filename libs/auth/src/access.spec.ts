@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { Access, type AccessGrants } from './access.js';
+import type { AccessRight } from './access-right.js';
+import { ADMIN, ANONYMOUS, type User } from './users.js';
+
+const NOBODY = { users: [], groups: [] };
+const ADMINS = { users: ['mesh-system:admin'], groups: ['mesh-system:admin'] };
+const granting = (right: AccessRight, to: AccessGrants[AccessRight]): Access =>
+  new Access({
+    adminResources: NOBODY,
+    generateDpToken: NOBODY,
+    generateUserToken: NOBODY,
+    generateZoneToken: NOBODY,
+    [right]: to,
+  });
+const john: User = { name: 'john', groups: ['team-a', 'mesh-system:authenticated'] };
+
+describe('access', () => {
+  it.each<AccessRight>(['adminResources', 'generateDpToken', 'generateUserToken', 'generateZoneToken'])(
+    'to %s is had by name, or by any group, and by nobody else',
+    (right) => {
+      const may = (to: AccessGrants[AccessRight], user: User) => {
+        try {
+          granting(right, to).require(user, right, 'try');
+          return true;
+        } catch {
+          return false;
+        }
+      };
+      expect(may({ users: ['jane', 'john'], groups: [] }, john)).toBe(true);
+      expect(may({ users: [], groups: ['mesh-system:authenticated'] }, john)).toBe(true);
+      expect(may({ users: ['team-a'], groups: ['john'] }, john)).toBe(false);
+      expect(may({ users: ['John', 'joh', 'john '], groups: ['team', 'Team-a'] }, john)).toBe(false);
+      expect(may({ users: [''], groups: [''] }, john)).toBe(false);
+      expect(may(NOBODY, ADMIN)).toBe(false);
+      expect(may(ADMINS, ADMIN)).toBe(true);
+      expect(may(ADMINS, ANONYMOUS)).toBe(false);
+      expect(may({ users: [], groups: ['mesh-system:unauthenticated'] }, ANONYMOUS)).toBe(true);
+    },
+  );
+
+  it('to one thing is no access to another', () => {
+    const access = granting('generateDpToken', { users: ['john'], groups: [] });
+    expect(() => access.require(john, 'generateDpToken', 'try')).not.toThrow();
+    for (const right of ['adminResources', 'generateUserToken', 'generateZoneToken'] as const) {
+      expect(() => access.require(john, right, 'try')).toThrow(expect.objectContaining({ code: 'access_denied' }));
+    }
+  });
+
+  it('is refused in the words of Kuma, with name and groups', () => {
+    const access = granting('adminResources', ADMINS);
+    const act = 'access the resource of type "Secret"';
+    expect(() => access.require(john, 'adminResources', act)).toThrow(
+      expect.objectContaining({
+        code: 'access_denied',
+        message: `user "john/team-a,mesh-system:authenticated" cannot ${act}`,
+      }),
+    );
+    expect(() => access.require(ANONYMOUS, 'adminResources', act)).toThrow(
+      'user "mesh-system:anonymous/mesh-system:unauthenticated" cannot access the resource of type "Secret"',
+    );
+  });
+});

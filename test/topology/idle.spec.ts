@@ -1,0 +1,126 @@
+import { secretSpec } from '@koguma/auth';
+import { MemoryStore, type ResourceStore } from '@koguma/resources';
+import { type Lab, startLab } from '@koguma/testkit';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+/** Calls of each store, by the name of its control plane. */
+const calls = new Map<string, string[]>();
+const COUNTED: readonly (string | symbol)[] = ['get', 'list', 'since', 'transaction'];
+
+/** A store that tells of each call. */
+function counted(name: string, store: ResourceStore): ResourceStore {
+  return new Proxy(store, {
+    get(target, member) {
+      const value: unknown = Reflect.get(target, member);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]) => {
+        if (COUNTED.includes(member)) calls.set(name, [...(calls.get(name) ?? []), String(member)]);
+        return Reflect.apply(value, target, args);
+      };
+    },
+  });
+}
+
+let lab: Lab;
+beforeAll(async () => {
+  const stores = new Map<string, ResourceStore>();
+  lab = await startLab({
+    env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '1ms' },
+    openStore: async (name) => {
+      const store = stores.get(name) ?? counted(name, new MemoryStore(name));
+      stores.set(name, store);
+      return store;
+    },
+  });
+});
+afterAll(() => lab.stop());
+
+/** Everything that was set going has ended: nothing waits for a time to come, and no store is asked. */
+const settled = async () => {
+  let turns = 0;
+  await lab.until(() => {
+    turns = lab.clock.waiting === 0 && calls.size === 0 ? turns + 1 : 0;
+    calls.clear();
+    return turns > 20;
+  }, `all is quiet: ${lab.clock.waiting} delays are under way`);
+};
+const pass = async (turns: number) => {
+  for (let left = turns; left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
+};
+beforeEach(() => settled());
+
+describe('an idle link', () => {
+  it('has no timer: nothing happens by itself on any control plane', () => {
+    expect(lab.clock.waiting).toBe(0);
+  });
+
+  it('reads no store and writes none', async () => {
+    await pass(200);
+    expect(Object.fromEntries(calls)).toEqual({});
+  });
+
+  it('sends nothing', async () => {
+    const sent = () => JSON.stringify(lab.global.served.kds.report());
+    const before = sent();
+    await pass(200);
+    expect(sent()).toBe(before);
+  });
+
+  it('costs nothing while tokens are issued and checked: no store is asked for that', async () => {
+    for (let count = 0; count < 3; count++) {
+      const token = await lab.zone('east').issue('zone-ingress', { zone: 'east' });
+      expect(await lab.zone('west').verify(token, 'zone-ingress')).toMatchObject({ accepted: true });
+      const dataplane = await lab.zone('west').issue('dataplane', { mesh: 'default' });
+      expect(await lab.zone('east').verify(dataplane, 'dataplane', 'default')).toMatchObject({ accepted: true });
+    }
+    expect(Object.fromEntries(calls)).toEqual({});
+  });
+
+  it('costs nothing while another zone works', async () => {
+    await lab.zone('east').revoke('user-token-revocations', []);
+    await lab.zone('east').restart();
+    await lab.synced();
+    await settled();
+    await lab.zone('east').secretNames();
+    await pass(50);
+    expect(calls.get('east')).toEqual(['list']);
+    expect(calls.get('west')).toBeUndefined();
+    expect(calls.get('global')).toBeUndefined();
+  });
+
+  it('asks each store once for a change that global makes, and no other type moves', async () => {
+    const moved = async () => {
+      const rows = lab.global.served.kds.report() as { zones: { types: { type: string; sent: number }[] }[] };
+      return rows.zones.map(({ types }) => Object.fromEntries(types.map(({ type, sent }) => [type, sent])));
+    };
+    const before = await moved();
+    await lab.global.revoke('zone-ingress-token-revocations', []);
+    await lab.synced();
+    const after = await moved();
+    for (const [index, zone] of after.entries()) {
+      const changed = Object.keys(zone).filter((type) => zone[type] !== before[index]?.[type]);
+      expect(changed).toEqual(['GlobalSecret']);
+    }
+    for (const zone of ['east', 'west']) {
+      const made = (call: string) => calls.get(zone)?.filter((other) => other === call).length;
+      expect(made('since')).toBe(1);
+      expect(made('transaction')).toBeLessThanOrEqual(2); // the change, and the counters
+    }
+  });
+});
+
+describe('a lab that is stopped', () => {
+  it('leaves no timer behind, so that its processes end at once', async () => {
+    const busy = await startLab();
+    const draft = { type: 'GlobalSecret', mesh: '', labels: {}, creationTime: 1, modificationTime: 1 } as const;
+    const name = 'zone-ingress-token-signing-key-2';
+    await busy.global.served.manager.system((tx) => tx.create({ ...draft, name, spec: secretSpec('not a key') }));
+    await busy.until(
+      () => JSON.stringify(busy.global.served.kds.report()).includes('is not an RSA key'),
+      'a zone has refused something, which global will offer again',
+    );
+    expect(busy.clock.waiting).toBeGreaterThan(0);
+    await busy.stop();
+    expect(busy.clock.waiting).toBe(0);
+  });
+});
