@@ -40,7 +40,7 @@ describe('a zone with a global', () => {
       expect(headers.get('allow')).toBe('GET, HEAD');
       expect(body.title).toBe('Method not allowed');
       expect(body.detail).toContain(
-        `${type} "${name}" is owned by the global control plane: write it there, and it will come to this zone`,
+        `${type} "${name}"${path.startsWith('/meshes/default/') ? ' in mesh "default"' : ''} is owned by the global control plane: write it there, and it will come to this zone`,
       );
     }
     const after = await zone.get(path);

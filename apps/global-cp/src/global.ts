@@ -1,6 +1,14 @@
 import { Auth, authSettings, readOnlyReason, type TokenCrypto } from '@koguma/auth';
 import { type Clock, type Config, type Entropy, type Log, Tasks } from '@koguma/core';
-import { CLUSTER_ID_NAME, clusterIdOf, KdsServer, Outbox, sizeLimit, stayingHomeWarning } from '@koguma/kds';
+import {
+  CLUSTER_ID_NAME,
+  clusterIdOf,
+  departuresToZones,
+  KdsServer,
+  Outbox,
+  sizeLimit,
+  stayingHomeWarning,
+} from '@koguma/kds';
 import { DEFAULT_MESH, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
 
 /** The ports of a global control plane: what differs between a process, a test and a simulation. */
@@ -48,7 +56,7 @@ export async function composeGlobal(
     view,
     clock,
     log: log.scope('resources'),
-    readOnly: (key) => readOnlyReason(key, { federated: false, readOnly: config.apiServer.readOnly }),
+    readOnly: (key) => readOnlyReason(key, 'global', config.apiServer.readOnly),
     hooks: [...auth.writeHooks, stayingHomeWarning, sizeLimit(view, config.multizone.global.kds.maxMsgSize)],
     unsafeDelete: config.store.unsafeDelete,
   });
@@ -59,7 +67,7 @@ export async function composeGlobal(
   tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
 
   // Zones take a first response for all there is, so nothing is sent before all of the above is in the store.
-  const outbox = new Outbox({ view, parseKey: crypto.parseKey, log: log.scope('kds') });
+  const outbox = new Outbox({ view, departures: departuresToZones(crypto.parseKey), log: log.scope('kds') });
   const flushIntervalMs = config.multizone.global.kds.zoneInsightFlushInterval;
   const kds = new KdsServer({
     manager,

@@ -1,12 +1,13 @@
 import { joseCrypto } from '@koguma/auth';
 import { runCommand } from '@koguma/core';
-import { openStore } from '@koguma/resources';
+import { migrateStore, openStore } from '@koguma/resources';
 import { serveGlobal } from './serve.js';
 
 await runCommand({
   program: 'global-cp',
   role: 'global',
   nameOf: () => 'global',
+  migrate: (config, { log }) => migrateStore(config, { log }),
   start: async (config, { clock, entropy, log, hostname }) => {
     const store = await openStore(config, { entropy, log });
     const global = await serveGlobal(config, { store, clock, entropy, crypto: joseCrypto, log }, hostname);

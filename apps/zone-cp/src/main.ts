@@ -1,13 +1,14 @@
 import { joseCrypto } from '@koguma/auth';
 import { runCommand } from '@koguma/core';
 import { grpcDial } from '@koguma/kds';
-import { openStore } from '@koguma/resources';
+import { migrateStore, openStore } from '@koguma/resources';
 import { serveZone } from './serve.js';
 
 await runCommand({
   program: 'zone-cp',
   role: 'zone',
   nameOf: (config) => config.multizone.zone.name,
+  migrate: (config, { log }) => migrateStore(config, { log }),
   start: async (config, { clock, entropy, log, hostname }) => {
     const { globalAddress, kds } = config.multizone.zone;
     const store = await openStore(config, { entropy, log });

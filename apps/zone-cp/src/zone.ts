@@ -9,7 +9,17 @@ import {
   Tasks,
   VERSION,
 } from '@koguma/core';
-import { CLUSTER_ID_NAME, clusterIdOf, type Dial, Syncer, ZoneInsights, ZoneLink } from '@koguma/kds';
+import {
+  CLUSTER_ID_NAME,
+  clusterIdOf,
+  type Dial,
+  departuresToGlobal,
+  mirrorOfGlobal,
+  Outbox,
+  Syncer,
+  ZoneInsights,
+  ZoneLink,
+} from '@koguma/kds';
 import { DEFAULT_MESH, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
 
 /** The ports of a zone control plane: what differs between a process, a test and a simulation. */
@@ -64,8 +74,10 @@ export async function composeZone(
     view,
     clock,
     log: log.scope('resources'),
-    readOnly: (key) => readOnlyReason(key, { federated, readOnly: config.apiServer.readOnly }),
+    readOnly: (key) =>
+      readOnlyReason(key, federated ? 'federated-zone' : 'stand-alone-zone', config.apiServer.readOnly),
     hooks: auth.writeHooks,
+    zone: name,
     unsafeDelete: config.store.unsafeDelete,
   });
 
@@ -81,7 +93,8 @@ export async function composeZone(
       metadata: nodeMetadata(config, instanceId),
       globalAddress,
       dial,
-      syncer: new Syncer({ manager, clock, log: log.scope('kds'), checks: auth.writeHooks }),
+      syncer: new Syncer({ manager, clock, log: log.scope('kds'), checks: auth.writeHooks, mirror: mirrorOfGlobal }),
+      outbox: new Outbox({ view, departures: departuresToGlobal(name), log: log.scope('kds') }),
       manager,
       view,
       insights,

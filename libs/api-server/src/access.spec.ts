@@ -15,12 +15,24 @@ class ForgottenController {
   }
 }
 
+const get = (path: string) => `GET ${path}`;
+
 /** Routes that an anonymous caller from elsewhere may use. */
 const OPEN = [
   'GET /',
   'GET /meshes',
   'GET /meshes/:name',
   'GET /who-am-i',
+  ...['/meshes/:mesh/dataplanes', '/dataplanes']
+    .flatMap((list) => [list, `${list}/_overview`, `${list}+insights`])
+    .map(get),
+  ...['/:name', '/:name/_overview'].map((item) => get(`/meshes/:mesh/dataplanes${item}`)),
+  get('/meshes/:mesh/dataplanes+insights/:name'),
+  ...['zone-ingresses', 'zoneingresses', 'zoneegresses'].flatMap((type) => [
+    ...[`/${type}`, `/${type}/:name`, `/${type}/_overview`, `/${type}/:name/_overview`].map(get),
+    ...[`/${type}+insights`, `/${type}+insights/:name`].map(get),
+  ]),
+  ...['/zoneegressoverviews', '/zoneegressoverviews/:name'].map(get),
   'GET /zones',
   'GET /zones+insights',
   'GET /zones+insights/:name',

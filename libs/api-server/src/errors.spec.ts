@@ -111,6 +111,7 @@ describe('failures', () => {
     ['null', 'must be a JSON object'],
     ['"text"', 'must be a JSON object'],
     [`{"mtls":${'['.repeat(5_000)}${']'.repeat(5_000)}}`, 'must not be nested deeper than 100 levels'],
+    ['{"data": "", "labels": {"__proto__": "x"}}', 'must not have a member named __proto__'],
   ])('case %# of a body is malformed, and why is told without a piece of it', async (body, reason) => {
     const { status, json } = await door.call('PUT', '/meshes/default/secrets/s', { body });
     expect(status).toBe(400);

@@ -18,7 +18,8 @@ export async function readJson(request: FastifyRequest): Promise<Readonly<Record
   }
   const value = parse(await readText(request.raw, request.routeOptions.bodyLimit));
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('must be a JSON object');
-  if (isDeeperThan(DEEPEST, value)) throw malformed(`must not be nested deeper than ${DEEPEST} levels`);
+  const odd = oddity(value);
+  if (odd !== undefined) throw malformed(odd);
   return value as Record<string, unknown>;
 }
 
@@ -64,13 +65,17 @@ function complaint(message: string, text: string): string {
   return `${what} at line ${before.length} column ${(before.at(-1) ?? '').length + 1}`;
 }
 
-function isDeeperThan(levels: number, value: unknown): boolean {
+/** What is wrong with the shape of a body, whatever it is for; undefined when nothing. */
+function oddity(value: unknown): string | undefined {
   let level = [value];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > levels) return true;
+    if (depth > DEEPEST) return `must not be nested deeper than ${DEEPEST} levels`;
+    // Lost in most of what is done with an object, so what it asked for would be dropped in silence.
+    if (level.some((inner) => Object.hasOwn(Object(inner), '__proto__')))
+      return 'must not have a member named __proto__';
     level = level.flatMap((inner) => (typeof inner === 'object' && inner !== null ? Object.values(inner) : []));
   }
-  return false;
+  return undefined;
 }
 
 function malformed(reason: string, cause?: unknown): RestError {

@@ -75,8 +75,9 @@ function overviewController(row: Served): Type {
     row,
     spellings(row).map((path) => `${path}+insights`),
   );
-  const lists = [...now.lists.map((path) => `${path}/_overview`), ...before.lists];
-  const items = [...now.items.map((path) => `${path}/_overview`), ...before.items];
+  const odd = pathsOf(row, row.overviewAliases);
+  const lists = [...now.lists.map((path) => `${path}/_overview`), ...before.lists, ...odd.lists];
+  const items = [...now.items.map((path) => `${path}/_overview`), ...before.items, ...odd.items];
 
   @Controller()
   class OverviewController {

@@ -2,7 +2,7 @@ import { invalid, rfc3339, type Violation } from '@koguma/core';
 import { LABEL, type Resource, type ResourceKey, type Spec } from '@koguma/resources';
 
 /** Labels that only control planes set. */
-export const COMPUTED_LABELS: readonly string[] = [LABEL.origin, LABEL.zone, LABEL.mesh, LABEL.displayName];
+export const COMPUTED_LABELS: readonly string[] = [LABEL.origin, LABEL.zone, LABEL.mesh, LABEL.env, LABEL.displayName];
 
 /** What Kuma puts beside a spec. Times and `kri` are for readers: what a client sends of them means nothing. */
 const META = ['type', 'mesh', 'name', 'creationTime', 'modificationTime', 'labels', 'kri'];

@@ -90,7 +90,7 @@ describe('tokens', () => {
     ['zone', { zone: 'east' }, [['scope', 'cannot be empty']]],
     ['zone', { zone: 'east', scope: null }, [['scope', 'cannot be empty']]],
     ['zone', { zone: 'east', scope: [] }, [['scope', 'cannot be empty']]],
-    ['zone', { zone: 'east', scope: ['all'] }, [['scope.0', 'all is not a scope: use one of ingress, egress, cp']]],
+    ['zone', { zone: 'east', scope: ['all'] }, [['scope[0]', 'all is not a scope: use one of ingress, egress, cp']]],
     ['zone', { scope: ['cp'] }, [['zone', 'cannot be empty with scope cp']]],
     ['zone-ingress', { zone: '' }, [['zone', 'cannot be empty']]],
     ['dataplane', { mesh: '' }, [['mesh', 'cannot be empty']]],

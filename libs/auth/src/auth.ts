@@ -55,7 +55,12 @@ export class Auth {
   constructor(parts: AuthParts) {
     const { view, crypto, clock, entropy, log, settings, federated } = parts;
     const switches = (kind: TokenKindName) => settings.switches[tokenKind(kind).switches];
-    const hint = (kind: TokenKindName) => (federated ? hintInZone(tokenKind(kind), parts.hint?.() ?? '') : '');
+    const unsynced = (kind: TokenKindName) =>
+      federated && tokenKind(kind).crossing !== 'never' ? (parts.hint?.() ?? '') : '';
+    const elsewhere = (kind: TokenKindName) =>
+      federated && tokenKind(kind).crossing === 'public'
+        ? `${kind} tokens are issued on the global control plane, this zone only checks them`
+        : unsynced(kind);
     this.#parts = parts;
     this.keys = new SecretKeys({ view, crypto, log, federated });
     this.revocations = new Revocations(view);
@@ -65,14 +70,21 @@ export class Auth {
       clock,
       entropy,
       enabled: (kind) => switches(kind).enableIssuer,
-      hint,
+      hint: elsewhere,
     });
     const secrets = {
       find: (kind: TokenKindName, mesh: string, kid: string) =>
         switches(kind).useSecrets ? this.keys.find(kind, mesh, kid) : [],
     };
     const sources = [new StaticKeys(settings.staticKeys), secrets];
-    this.validator = new TokenValidator({ sources, revocations: this.revocations, crypto, view, clock, hint });
+    this.validator = new TokenValidator({
+      sources,
+      revocations: this.revocations,
+      crypto,
+      view,
+      clock,
+      hint: unsynced,
+    });
     this.users = new Users({ validator: this.validator, log, localhostIsAdmin: settings.localhostIsAdmin });
     this.access = new Access(settings.grants);
     const usesSecrets = (kind: TokenKindName) => switches(kind).enableIssuer || switches(kind).useSecrets;
@@ -92,12 +104,4 @@ export class Auth {
     if (!settings.bootstrapAdminToken || !enableIssuer || !useSecrets) return;
     await new AdminToken({ issuer: this.issuer, validator: this.validator, manager, view, clock, log }).run(signal);
   }
-}
-
-/** Where a token of this kind can be had, when the zone lacks the key. */
-function hintInZone(row: TokenKind, known: string): string {
-  if (row.crossing === 'never') return '';
-  if (row.crossing === 'public')
-    return `${row.kind} tokens are issued on the global control plane, this zone only checks them`;
-  return known;
 }

@@ -96,7 +96,7 @@ export async function controlPlane(options: ControlPlaneOptions = {}) {
     ...(options.hint ? { hint: options.hint } : {}),
   });
   const readOnly = (key: ResourceKey) =>
-    options.guarded ? readOnlyReason(key, { federated, readOnly: false }) : undefined;
+    options.guarded ? readOnlyReason(key, federated ? 'federated-zone' : 'stand-alone-zone', false) : undefined;
   const hooks = auth.writeHooks;
   const manager = new ResourceManager({ store, view, clock, log, readOnly, hooks, unsafeDelete: false });
 

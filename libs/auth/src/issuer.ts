@@ -1,8 +1,9 @@
-import { type Clock, ControlPlaneError, type Entropy, epochSeconds } from '@koguma/core';
+import { type Clock, ControlPlaneError, type Entropy, epochSeconds, invalid } from '@koguma/core';
 import { LABEL } from '@koguma/resources';
 import type { TokenCrypto } from './crypto.js';
 import type { SecretKeys } from './signing-keys.js';
 import { type TokenKindName, type TokenRequest, tokenKind } from './token-kinds.js';
+import { LONGEST_TOKEN } from './token-reader.js';
 
 /** Tokens are good this long before they are made, for validators whose clock is behind. */
 const NOT_BEFORE_SECONDS = 300;
@@ -45,7 +46,10 @@ export class TokenIssuer {
       iat: issuedAt,
       jti: this.#parts.entropy.uuid(),
     };
-    return this.#parts.crypto.sign(signing.kid, claims, signing.key);
+    const token = await this.#parts.crypto.sign(signing.kid, claims, signing.key);
+    if (token.length <= LONGEST_TOKEN) return token;
+    const reason = `would make a token of ${token.length} characters: no control plane reads more than ${LONGEST_TOKEN}`;
+    throw invalid({ field: 'body', reason });
   }
 
   #missing(kind: TokenKindName, mesh: string): ControlPlaneError {

@@ -58,6 +58,11 @@ export function isKeptLocal(key: ResourceKey): boolean {
   return role.role !== 'other' && TOKEN_KINDS.some(({ kind, crossing }) => kind === role.kind && crossing === 'never');
 }
 
+/** Of those, what people write on a zone that has a global: its users' keys and revocations, and its admin token. */
+export function isUsersOwn(key: ResourceKey): boolean {
+  return isKeptLocal(key) && (secretRole(key).role !== 'local' || key.name === ADMIN_TOKEN_NAME);
+}
+
 /** Names that a person can meet, one for each role of each row, for tables and tests that must miss none. */
 export function knownSecretNames(mesh: string): ResourceKey[] {
   const keys: ResourceKey[] = LOCAL_SECRETS.map((name) => ({ type: 'GlobalSecret', mesh: '', name }));

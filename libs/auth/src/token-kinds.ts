@@ -37,7 +37,7 @@ export interface TokenKind {
   /** Reads a request body (`POST /tokens/{kind}`) into the identity, in Kuma's order of claims. */
   readonly request: z.ZodType<TokenRequest>;
   /** Reads the claims of a presented token; absent or null lists and maps are empty. */
-  readonly claims: z.ZodType<Identity>;
+  readonly claims: z.ZodObject<Record<string, z.ZodType>>;
 }
 
 const TEN_YEARS = 87_600 * 3_600;
@@ -169,6 +169,20 @@ export function tokenKind(kind: TokenKindName): TokenKind {
 /** True for a word that names a row. */
 export function isTokenKind(word: string): word is TokenKindName {
   return TOKEN_KINDS.some(({ kind }) => kind === word);
+}
+
+/**
+ * The identity that claims tell, or what is wrong with them. A name that is a claim's but for its letters (`mesh` for
+ * `Mesh`) is refused: Kuma reads it as that claim, and overlooking it would bind the token to less than was meant.
+ */
+export function readIdentity(kind: TokenKindName, claims: Identity): { identity: Identity } | { problem: string } {
+  const { claims: schema } = tokenKind(kind);
+  for (const name of Object.keys(schema.shape)) {
+    const alike = Object.keys(claims).find((other) => other !== name && other.toLowerCase() === name.toLowerCase());
+    if (alike !== undefined) return { problem: `the claim ${name} is spelled ${alike}` };
+  }
+  const parsed = schema.safeParse(claims);
+  return parsed.success ? { identity: parsed.data } : { problem: 'the claims are not those of this kind of token' };
 }
 
 /** Values without duplicates and in order, tags without values dropped: one set of tags, one token. */

@@ -32,7 +32,9 @@ export class UnreadableToken extends Error {
 }
 
 /** Tokens of ours are under 2 KiB; the room is for long lists of tags. */
-const LONGEST_TOKEN = 64 * 1024;
+export const LONGEST_TOKEN = 64 * 1024;
+/** What a kid names is at most the end of a resource's name; it is repeated in answers, so it must not be large. */
+const LONGEST_KID = 253;
 const SEGMENT = /^[A-Za-z0-9_-]+$/;
 /** In seconds from 1970, what a date can be; beyond it a time could not even be shown. */
 const FARTHEST_TIME = 8_640_000_000_000;
@@ -51,6 +53,7 @@ export function readToken(token: string): ReadToken {
     throw new UnreadableToken('algorithm_not_allowed', `the token's algorithm is ${word(alg)}: only RS256 is allowed`);
   }
   if (typeof kid !== 'string' || kid === '') throw malformed('the header must have a kid that is a string');
+  if (kid.length > LONGEST_KID) throw malformed(`the header's kid is longer than ${LONGEST_KID} characters`);
   if (crit !== undefined || b64 !== undefined)
     throw malformed('the header asks for extensions (crit, b64) that are not known here');
 
@@ -82,8 +85,8 @@ function jsonObject(segment: string | undefined, part: string): Identity {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw malformed(`the ${part} is not a JSON object`);
-  const twice = duplicateMember(text);
-  if (twice !== undefined) throw malformed(`the ${part} has a member twice`);
+  const odd = oddMember(text);
+  if (odd !== undefined) throw malformed(`the ${part} has a member ${odd}`);
   return value as Identity;
 }
 
@@ -100,8 +103,11 @@ function decode(segment: string | undefined, part: string): string {
   }
 }
 
-/** Walks text that is known to be JSON and finds a member named twice in one object; JSON.parse keeps the last. */
-function duplicateMember(json: string): string | undefined {
+/**
+ * Walks text that is known to be JSON and finds what readers take in different ways: a member named twice in one
+ * object (JSON.parse keeps the last), or named like JavaScript's own `__proto__` (lost on the way).
+ */
+function oddMember(json: string): string | undefined {
   const objects: (Set<string> | undefined)[] = [];
   let expectsName = false;
   for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],]/gs)) {
@@ -116,7 +122,8 @@ function duplicateMember(json: string): string | undefined {
       expectsName = names !== undefined;
     } else if (expectsName && names) {
       const name = JSON.parse(token) as string;
-      if (names.has(name)) return name;
+      if (names.has(name)) return 'twice';
+      if (name === '__proto__') return 'named __proto__';
       names.add(name);
       expectsName = false;
     }

@@ -108,6 +108,7 @@ const SHAPES: Hostile[] = [
   ['a lone last character', 'malformed', `${H}.${P}.${S.slice(0, 341)}`],
   ['a megabyte of payload', 'malformed', signed(HEADER, { ...CLAIMS, more: 'x'.repeat(1 << 20) })],
   ['a megabyte of signature', 'malformed', `${H}.${P}.${'A'.repeat(1 << 20)}`],
+  ['a kid longer than a name can be', 'malformed', withKid('x'.repeat(254))],
   ['one character more than is read', 'malformed', `${H}.${P}.${'A'.repeat(65_537 - H.length - P.length - 2)}`],
   [
     'the general JSON serialization',
@@ -160,7 +161,7 @@ const ALGORITHMS: Hostile[] = [
 ].map((alg): Hostile => [`the algorithm ${JSON.stringify(alg)}`, 'algorithm_not_allowed', withAlg(alg)]);
 ALGORITHMS.push(
   ['no algorithm', 'algorithm_not_allowed', withHeader({ kid: '1', typ: 'JWT' })],
-  ['an algorithm in its prototype', 'algorithm_not_allowed', withHeader('{"__proto__":{"alg":"RS256","kid":"1"}}')],
+  ['an algorithm in its prototype', 'malformed', withHeader('{"__proto__":{"alg":"RS256","kid":"1"}}')],
   ['no algorithm and no signature', 'algorithm_not_allowed', `${segment({ alg: 'none' })}.${P}.`],
   ['no algorithm, no kid, another signature', 'algorithm_not_allowed', `${segment({ alg: 'none' })}.${P}.${S}`],
   ['an HMAC with the public PEM', 'algorithm_not_allowed', hmac({ ...HEADER, alg: 'HS256' }, KEY.publicPem)],
@@ -182,7 +183,7 @@ const KIDS: Hostile[] = [
     ...['0', '2', '-1', '+1', '01', '0001', ' 1', '1 ', '1\n', '1\0', '1.0', '1e0', '0x1', '0b1', '1n', '1,2'],
     ...['\u0661', '\uff11', '../1', '../../../etc/passwd', '1/../1', '*', '%31', "1' OR '1'='1", 'b'],
     ...['NaN', 'Infinity', 'null', 'undefined', '9007199254740993', '__proto__', 'constructor', 'toString'],
-    ...['user-token-signing-key-1', 'x'.repeat(20_000)],
+    ...['user-token-signing-key-1', 'x'.repeat(253)],
   ].map((kid): Hostile => [`the kid ${JSON.stringify(kid.slice(0, 40))}`, 'unknown_kid', withKid(kid)]),
 ];
 
@@ -350,7 +351,20 @@ describe('a token that is refused', () => {
     ],
     ['a proxy of a mesh in other letters', 'identity_mismatch', proxy({ Mesh: 'Default' }), 'dataplane', 'default'],
     ['a proxy in a mesh that does not exist', 'unknown_kid', proxy({}), 'dataplane', 'none'],
-    ['a proxy in no mesh', 'unknown_kid', proxy({}), 'dataplane', ''],
+    [
+      'a mesh in other letters than the claim’s',
+      'identity_mismatch',
+      proxy({ Mesh: undefined, mesh: 'default' }),
+      'dataplane',
+      'default',
+    ],
+    [
+      'tags in other letters than the claim’s',
+      'identity_mismatch',
+      proxy({ tags: { team: ['a'] } }),
+      'dataplane',
+      'default',
+    ],
     ['a proxy in a mesh with a strange name', 'unknown_kid', proxy({}), 'dataplane', '__proto__'],
     ['a number for a mesh', 'identity_mismatch', proxy({ Mesh: 1 }), 'dataplane', 'default'],
     ['a list for tags', 'identity_mismatch', proxy({ Tags: ['team'] }), 'dataplane', 'default'],

@@ -46,7 +46,7 @@ describe('a good token', () => {
     ['with no groups', { Groups: [] }, { Name: 'john', Groups: [] }],
     ['without iat and nbf', {}, { Name: 'john', Groups: ['team-a'] }],
     ['with an iat to come, at which nobody looks', { iat: NOW_SECONDS + 999 }, { Name: 'john', Groups: ['team-a'] }],
-    ['with claims of others', { sub: 'x', aud: ['y'], iss: 1, name: 'z' }, { Name: 'john', Groups: ['team-a'] }],
+    ['with claims of others', { sub: 'x', aud: ['y'], iss: 1, nickname: 'z' }, { Name: 'john', Groups: ['team-a'] }],
     ['with an id that is no UUID', { jti: 'ticket 7' }, { Name: 'john', Groups: ['team-a'] }],
     ['with an exp as far as dates go', { exp: 8_640_000_000_000 }, { Name: 'john', Groups: ['team-a'] }],
     ['with an nbf as early as dates go', { nbf: -8_640_000_000_000 }, { Name: 'john', Groups: ['team-a'] }],

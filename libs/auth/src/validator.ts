@@ -3,7 +3,7 @@ import type { ResourceView } from '@koguma/resources';
 import type { TokenCrypto } from './crypto.js';
 import { canBeListed, type Revocations } from './revocations.js';
 import type { KeySource, VerificationKey } from './signing-keys.js';
-import { type Identity, type TokenKindName, tokenKind } from './token-kinds.js';
+import { type Identity, readIdentity, type TokenKindName, tokenKind } from './token-kinds.js';
 import { type ReadToken, type RejectionReason, readToken, UnreadableToken } from './token-reader.js';
 
 /** One thing that was looked at, for people who ask why. */
@@ -31,6 +31,8 @@ export interface Proof {
   readonly key: VerificationKey | undefined;
   readonly failed: RejectionReason | undefined;
   readonly steps: readonly Step[];
+  /** What the claims say, of whom and for which mesh; undefined with the reason when they do not fit. */
+  readonly identity: { readonly proven: Identity | undefined; readonly step: Step } | undefined;
 }
 
 /** Thrown where a token must be good. The message is for the log and for whoever holds the token. */
@@ -68,7 +70,8 @@ export class TokenValidator {
 
   /** @param mesh whose keys count, for kinds whose keys live in meshes; '' for the others */
   async prove(token: string, kind: TokenKindName, mesh: string): Promise<Proof> {
-    const proof = { kind, mesh, token: undefined, key: undefined };
+    if ((tokenKind(kind).secretType === 'Secret') !== (mesh !== '')) throw new TypeError(`which mesh's ${kind} keys?`);
+    const proof = { kind, mesh, token: undefined, key: undefined, identity: undefined };
     let read: ReadToken;
     try {
       read = readToken(token);
@@ -89,14 +92,15 @@ export class TokenValidator {
     }
     for (const key of keys) {
       if (!(await this.#parts.crypto.verify(token, key.key))) continue;
-      return { kind, mesh, token: read, key, failed: undefined, steps: [header, found([key]), signature(true, key)] };
+      const steps = [header, found([key]), signature(true, key)];
+      return { kind, mesh, token: read, key, failed: undefined, steps, identity: identityOf(kind, mesh, read) };
     }
     return { ...proof, token: read, failed: 'bad_signature', steps: [header, found(keys), signature(false, ...keys)] };
   }
 
   /** Decides, from state in memory, whether a proven token is good now. */
-  judge({ kind, mesh, token, key, failed, steps }: Proof): Verdict {
-    if (failed !== undefined || !token || !key) return rejected(failed ?? 'malformed', steps);
+  judge({ kind, mesh, token, key, failed, steps, identity }: Proof): Verdict {
+    if (failed !== undefined || !token || !key || !identity) return rejected(failed ?? 'malformed', steps);
     const known = this.#keys(kind, mesh, key.kid);
     if (!known.some((other) => other.key.thumbprint === key.key.thumbprint)) {
       const header = steps.slice(0, 1);
@@ -114,14 +118,10 @@ export class TokenValidator {
     const listed = step('revocation', !revoked, revocationDetail(token.jti, revoked, list, at));
     if (revoked) return rejected('revoked', [...steps, times.step, listed]);
 
-    const claims = tokenKind(kind).claims.safeParse(token.claims);
-    const mismatch = claims.success
-      ? meshMismatch(claims.data, mesh)
-      : 'the claims are not those of this kind of token';
-    const identity = step('identity', mismatch === undefined, mismatch ?? JSON.stringify(claims.data));
-    if (mismatch !== undefined || !claims.success)
-      return rejected('identity_mismatch', [...steps, times.step, listed, identity]);
-    return { accepted: true, steps: [...steps, times.step, listed, identity], identity: claims.data };
+    const all = [...steps, times.step, listed, identity.step];
+    return identity.proven
+      ? { accepted: true, steps: all, identity: identity.proven }
+      : rejected('identity_mismatch', all);
   }
 
   /** Both parts at once, for callers that ask once. Never throws for what is wrong with a token. */
@@ -167,9 +167,15 @@ function revocationDetail(jti: string | undefined, revoked: boolean, list: strin
 }
 
 /** A claim that is absent binds to nothing; one that is there must fit the mesh whose keys were used. */
-function meshMismatch({ Mesh }: Identity, mesh: string): string | undefined {
-  if (mesh === '' || Mesh === undefined || Mesh === '' || Mesh === mesh) return undefined;
-  return `the token is for mesh ${JSON.stringify(Mesh)}, not for ${JSON.stringify(mesh)}`;
+function identityOf(kind: TokenKindName, mesh: string, { claims }: ReadToken): NonNullable<Proof['identity']> {
+  const read = readIdentity(kind, claims);
+  if ('problem' in read) return { proven: undefined, step: step('identity', false, read.problem) };
+  const { Mesh } = read.identity;
+  if (mesh !== '' && Mesh !== '' && Mesh !== mesh) {
+    const detail = `the token is for mesh ${JSON.stringify(Mesh)}, not for ${JSON.stringify(mesh)}`;
+    return { proven: undefined, step: step('identity', false, detail) };
+  }
+  return { proven: read.identity, step: step('identity', true, JSON.stringify(read.identity)) };
 }
 
 function found(keys: readonly VerificationKey[]): Step {

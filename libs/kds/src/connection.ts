@@ -1,32 +1,43 @@
-import { type Clock, ControlPlaneError, type Entropy } from '@koguma/core';
-import { type ConfigSpec, type Resource, type ResourceType, type ResourceView, SYNCED_TYPES } from '@koguma/resources';
-import { DeltaDiscoveryRequest, type DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
-import type { Hello, Link, StreamOut } from './link.js';
+import { type Clock, ControlPlaneError, type Entropy, type Log } from '@koguma/core';
+import {
+  type ConfigSpec,
+  type Resource,
+  type ResourceType,
+  type ResourceView,
+  typesThatCross,
+} from '@koguma/resources';
+import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
+import { deferred, type Hello, type Link, type StreamOut } from './link.js';
+import type { Outbox } from './outbox.js';
+import { Receiver } from './receiver.js';
+import { Sender, type TypeReport } from './sender.js';
 import { Subscription } from './subscription.js';
 import { CLUSTER_ID_NAME } from './sync-policy.js';
 import type { Syncer } from './syncer.js';
-import { decodeResource, isWireType } from './wire.js';
+import { decodeResource } from './wire.js';
 
-/** More responses than this waiting at once is not a global that follows the protocol: one of a type is under way. */
-const LONGEST_QUEUE = 2 * SYNCED_TYPES.length + 10;
 /** The global's identity comes first; nothing else is asked for before it is known. */
 const IDENTITY: ResourceType = 'Config';
+const THE_REST = typesThatCross('to-zones').filter((type) => type !== IDENTITY);
 
 export interface ConnectionParts {
   readonly hello: Hello;
   /** What the zone tells global of itself in its first requests (Kuma's node metadata). */
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly syncer: Syncer;
+  /** What this zone has for global. */
+  readonly outbox: Outbox;
   readonly view: ResourceView;
   readonly clock: Clock;
   readonly entropy: Entropy;
+  readonly log: Log;
   /** The id of a global that may take the place of the one that this zone knows; '' for none. */
   readonly adoptClusterId: string;
 }
 
 /** What a connection has to tell; `over` comes once and last. */
 export interface ConnectionEvents {
-  /** Global answered. */
+  /** Global answered, and is the one that this zone belongs to. */
   answered(): void;
   applied(type: ResourceType, nonce: string, error: string | undefined): void;
   /** Everything that global had is applied. */
@@ -36,16 +47,14 @@ export interface ConnectionEvents {
   over(reason: ControlPlaneError, subscription: Subscription): void;
 }
 
-/** One life of the link: its streams, its queue of responses, and which types had their first response. */
+/** One life of the link: what comes from global, and what goes to it. */
 export class Connection {
   readonly #parts: ConnectionParts;
   readonly #link: Link;
   readonly #events: ConnectionEvents;
-  readonly #queue: DeltaDiscoveryResponse[] = [];
   readonly #subscription: Subscription;
-  readonly #complete = new Set<ResourceType>();
-  #requests: StreamOut<DeltaDiscoveryRequest> | undefined;
-  #working = false;
+  #receiver: Receiver | undefined;
+  #sender: Sender | undefined;
   #over = false;
 
   constructor(parts: ConnectionParts, link: Link, events: ConnectionEvents) {
@@ -56,88 +65,69 @@ export class Connection {
   }
 
   start(): void {
-    const closed = (reason: ControlPlaneError | undefined) =>
-      this.end(reason ?? new ControlPlaneError('unavailable', 'global ended the stream'));
-    this.#requests = this.#link.globalToZone({ message: (response) => this.#receive(response), closed });
-    // Held open for globals that ask; nothing of this zone is sent without being asked for.
-    this.#link.zoneToGlobal({ message: () => undefined, closed });
-    this.#subscribe(IDENTITY);
+    const requests = deferred<DeltaDiscoveryRequest>();
+    this.#receiver = this.#receive(requests.stream);
+    requests.resolve(this.#link.globalToZone(this.#receiver));
+    const responses = deferred<Uint8Array>();
+    this.#sender = this.#send(responses.stream);
+    responses.resolve(this.#link.zoneToGlobal(this.#sender));
+    this.#receiver.subscribe(IDENTITY);
   }
 
   end(reason: ControlPlaneError): void {
     if (this.#over) return;
     this.#over = true;
-    this.#requests?.end();
+    this.#receiver?.end(reason);
+    this.#sender?.end(reason);
     this.#events.over(reason, this.#subscription);
   }
 
-  #receive(response: DeltaDiscoveryResponse): void {
-    if (this.#over) return;
-    this.#queue.push(response);
-    if (this.#queue.length > LONGEST_QUEUE) {
-      this.end(new ControlPlaneError('too_large', 'global sends without waiting for answers'));
-    } else if (!this.#working) {
-      void this.#work();
-    }
+  /** How far global is with what this zone has; empty before it asked. */
+  report(): TypeReport[] {
+    return this.#sender?.report() ?? [];
   }
 
-  async #work(): Promise<void> {
-    this.#working = true;
-    try {
-      for (let response = this.#queue.shift(); response && !this.#over; response = this.#queue.shift())
-        await this.#handle(response);
-    } catch (error) {
-      this.end(
-        new ControlPlaneError('unavailable', `a response could not be applied: ${(error as Error).message}`, {
-          cause: error,
-        }),
-      );
-    }
-    this.#working = false;
+  #receive(send: StreamOut<DeltaDiscoveryRequest>): Receiver {
+    const { hello, metadata, syncer } = this.#parts;
+    const receiver = new Receiver({
+      zone: hello.zone,
+      metadata,
+      syncer,
+      send,
+      events: {
+        objectTo: (type, response, first) => this.#objectTo(type, response, first),
+        applied: (type, nonce, error, first) => {
+          this.#subscription.count(type, 'sent');
+          this.#subscription.count(type, error === undefined ? 'acknowledged' : 'rejected');
+          this.#events.applied(type, nonce, error);
+          if (first && type === IDENTITY) receiver.subscribe(...THE_REST);
+          else if (first && receiver.complete) this.#events.inSync(this.#subscription);
+        },
+        over: (reason) => this.end(reason),
+      },
+    });
+    return receiver;
   }
 
-  async #handle(response: DeltaDiscoveryResponse): Promise<void> {
-    const type = response.typeUrl;
-    if (!isWireType(type)) return; // never asked for; answering would pretend that it was applied
-    const objection =
-      type === IDENTITY ? identityObjection(response, this.#parts, !this.#complete.has(IDENTITY)) : undefined;
-    if (objection !== undefined) {
-      this.#answer(type, response.nonce, objection);
-      this.#events.refused(objection);
-      return this.end(new ControlPlaneError('conflict', objection));
-    }
-    this.#events.answered();
-    const refusals = await this.#parts.syncer.apply(type, response, !this.#complete.has(type));
-    if (this.#over) return;
-    const error =
-      refusals.length === 0 ? undefined : refusals.map(({ name, reason }) => `${name}: ${reason}`).join('\n');
-    this.#subscription.count(type, 'sent');
-    this.#subscription.count(type, error === undefined ? 'acknowledged' : 'rejected');
-    this.#events.applied(type, response.nonce, error);
-    this.#answer(type, response.nonce, error);
-    this.#progress(type);
+  #send(send: StreamOut<Uint8Array>): Sender {
+    const { outbox, clock, entropy, log } = this.#parts;
+    const lost = new ControlPlaneError('unavailable', 'global ended the stream');
+    return new Sender({
+      peer: 'global',
+      outbox,
+      send,
+      clock,
+      entropy,
+      log,
+      ended: (reason) => this.end(reason ?? lost),
+    });
   }
 
-  #progress(type: ResourceType): void {
-    const wasFirst = !this.#complete.has(type);
-    this.#complete.add(type);
-    if (wasFirst && type === IDENTITY) for (const other of SYNCED_TYPES) if (other !== IDENTITY) this.#subscribe(other);
-    if (wasFirst && this.#complete.size === SYNCED_TYPES.length) {
-      this.#events.inSync(this.#subscription);
-    }
-  }
-
-  #subscribe(typeUrl: ResourceType): void {
-    const { hello, metadata } = this.#parts;
-    this.#requests?.send(
-      DeltaDiscoveryRequest.fromPartial({ node: { id: hello.zone, metadata }, typeUrl, resourceNamesSubscribe: ['*'] }),
-    );
-  }
-
-  #answer(typeUrl: ResourceType, responseNonce: string, error: string | undefined): void {
-    const answer = { node: { id: this.#parts.hello.zone }, typeUrl, responseNonce };
-    const nack = { ...answer, resourceNamesSubscribe: ['*'], errorDetail: { message: `user error\n${error}` } };
-    this.#requests?.send(DeltaDiscoveryRequest.fromPartial(error === undefined ? answer : nack));
+  #objectTo(type: ResourceType, response: DeltaDiscoveryResponse, first: boolean): string | undefined {
+    const objection = type === IDENTITY ? identityObjection(response, this.#parts, first) : undefined;
+    if (objection === undefined) this.#events.answered();
+    else this.#events.refused(objection);
+    return objection;
   }
 }
 

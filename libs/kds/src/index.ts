@@ -5,7 +5,15 @@ export { KdsServer } from './kds-server.js';
 export type { Dial, Hello, KdsEndpoint, Link, StreamIn, StreamOut } from './link.js';
 export { type MemoryNetwork, memoryNetwork, type Weather } from './memory-link.js';
 export { Outbox } from './outbox.js';
-export { CLUSTER_ID_NAME, passageOf, sizeLimit, stayingHomeWarning } from './sync-policy.js';
+export {
+  CLUSTER_ID_NAME,
+  departuresToGlobal,
+  departuresToZones,
+  mirrorOfGlobal,
+  passageOf,
+  sizeLimit,
+  stayingHomeWarning,
+} from './sync-policy.js';
 export { Syncer } from './syncer.js';
 export { ZoneInsights } from './zone-insights.js';
 export { type LinkState, ZoneLink } from './zone-link.js';

@@ -1,10 +1,13 @@
-import { type Clock, ControlPlaneError, type Entropy, type Log, rfc3339, type Tasks } from '@koguma/core';
-import { isLabel, LABEL_RULE, type ResourceManager, type ResourceView } from '@koguma/resources';
+import { type Clock, ControlPlaneError, type Entropy, type Log, rfc3339, type Tasks, VERSION } from '@koguma/core';
+import { isLabel, LABEL_RULE, type ResourceManager, type ResourceView, typesThatCross } from '@koguma/resources';
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
-import { GlobalSession } from './global-session.js';
 import type { Hello, KdsEndpoint, StreamIn, StreamOut } from './link.js';
 import type { Outbox } from './outbox.js';
+import { Receiver } from './receiver.js';
+import { Sender } from './sender.js';
 import { Subscription } from './subscription.js';
+import { mirrorOfZone } from './sync-policy.js';
+import { Syncer } from './syncer.js';
 import { registerZone, ZoneInsights } from './zone-insights.js';
 
 interface Parts {
@@ -19,14 +22,20 @@ interface Parts {
   readonly flushIntervalMs: number;
 }
 
+/** A zone's two streams, while they are open. */
+interface Session {
+  readonly zone: string;
+  readonly since: number;
+  readonly sender: Sender;
+}
+
 /** Global's side of KDS: takes the zones' streams, and knows who is connected and how far each one is. */
 export class KdsServer implements KdsEndpoint {
   readonly #parts: Parts;
   readonly #insights: ZoneInsights;
-  readonly #sessions = new Map<GlobalSession, { readonly zone: string; readonly since: number }>();
+  readonly #sessions = new Set<Session>();
+  readonly #receivers = new Set<Receiver>();
   readonly #lastSeen = new Map<string, number>();
-  /** The streams that zones hold open for requests of this global. */
-  readonly #held = new Set<StreamOut<DeltaDiscoveryRequest>>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -36,67 +45,91 @@ export class KdsServer implements KdsEndpoint {
 
   /** @throws ControlPlaneError `invalid` for a peer that does not say which zone it is */
   globalToZone(hello: Hello, send: StreamOut<Uint8Array>): StreamIn<DeltaDiscoveryRequest> {
-    const { manager, view, outbox, clock, entropy, log, instanceId, tasks } = this.#parts;
+    const { outbox, clock, entropy, log, instanceId } = this.#parts;
     const { zone } = checked(hello);
     const subscription = new Subscription(clock, entropy.uuid(), instanceId);
-    const session: GlobalSession = new GlobalSession({
-      zone,
+    const sender = new Sender({
+      peer: zone,
       outbox,
-      subscription,
       send,
       clock,
       entropy,
       log,
-      counted: () => this.#insights.changed(zone),
-      ended: () => {
+      introduced: (metadata) => subscription.introduce(metadata),
+      counted: (type, outcome) => {
+        subscription.count(type, outcome);
+        this.#insights.changed(zone);
+      },
+      ended: (reason) => {
         this.#sessions.delete(session);
         this.#lastSeen.set(zone, clock.wall());
         this.#insights.closed(zone, subscription);
+        log.info('zone disconnected', { zone, reason: reason?.message ?? 'the zone ended the stream' });
       },
     });
-    this.#sessions.set(session, { zone, since: clock.wall() });
+    const session: Session = { zone, since: clock.wall(), sender };
+    this.#sessions.add(session);
     log.info('zone connected', { zone, version: hello.version });
-    tasks.start(`kds: register zone ${zone}`, async () => {
-      try {
-        await registerZone(manager, view, clock, zone);
-        this.#insights.opened(zone, subscription);
-      } catch (error) {
-        session.end(new ControlPlaneError('unavailable', 'the zone cannot be registered now', { cause: error }));
-      }
-    });
-    return session;
+    this.#register(session, subscription);
+    return sender;
   }
 
-  /** Held open: zones have nothing to send that this global asks for. */
+  /** Asks the zone for its proxies, and keeps what it sends as the zone's. */
   zoneToGlobal(hello: Hello, send: StreamOut<DeltaDiscoveryRequest>): StreamIn<DeltaDiscoveryResponse> {
-    checked(hello);
-    this.#held.add(send);
-    return { message: () => undefined, closed: () => this.#held.delete(send) };
+    const { manager, clock, log, instanceId } = this.#parts;
+    const { zone } = checked(hello);
+    const syncer = new Syncer({ manager, clock, log, checks: [], mirror: mirrorOfZone(zone) });
+    const receiver = new Receiver({
+      zone,
+      metadata: { version: { kumaCp: { version: VERSION } }, config: '', 'control-plane-id': instanceId },
+      syncer,
+      send,
+      events: {
+        applied: (type, _nonce, error) =>
+          error !== undefined && log.warn('refused a part of what a zone sent', { zone, type, error }),
+        over: () => this.#receivers.delete(receiver),
+      },
+    });
+    this.#receivers.add(receiver);
+    receiver.subscribe(...typesThatCross('to-global'));
+    return receiver;
   }
 
   /** Tells every zone to come back later. */
   stop(): void {
     const goingAway = new ControlPlaneError('unavailable', 'this global control plane is stopping');
-    for (const session of [...this.#sessions.keys()]) session.end(goingAway);
-    for (const stream of this.#held) stream.end(goingAway);
-    this.#held.clear();
+    for (const { sender } of [...this.#sessions]) sender.end(goingAway);
+    for (const receiver of [...this.#receivers]) receiver.end(goingAway);
   }
 
   /** For `GET /koguma/sync`: each zone that is known, whether it is connected, and how far it is with each type. */
   report(): object {
     const { view } = this.#parts;
     const zones = view.list('Zone').map(({ name, spec }) => {
-      const session = [...this.#sessions].findLast(([, about]) => about.zone === name);
+      const session = [...this.#sessions].findLast((one) => one.zone === name);
       const seen = this.#lastSeen.get(name);
       return {
         zone: name,
         enabled: spec.enabled ?? true,
         state: session ? 'Online' : 'Offline',
-        since: session ? rfc3339(session[1].since) : seen === undefined ? null : rfc3339(seen),
-        types: session?.[0].report() ?? [],
+        since: session ? rfc3339(session.since) : seen === undefined ? null : rfc3339(seen),
+        types: session?.sender.report() ?? [],
       };
     });
     return { mode: 'global', revision: view.revision, zones };
+  }
+
+  /** A zone that cannot be written down now is told to come back, or nobody would see it. */
+  #register({ zone, sender }: Session, subscription: Subscription): void {
+    const { manager, view, clock, tasks } = this.#parts;
+    tasks.start(`kds: register zone ${zone}`, async () => {
+      try {
+        await registerZone(manager, view, clock, zone);
+        this.#insights.opened(zone, subscription);
+      } catch (error) {
+        sender.end(new ControlPlaneError('unavailable', 'the zone cannot be registered now', { cause: error }));
+      }
+    });
   }
 }
 

@@ -28,7 +28,7 @@ export interface Hello {
  */
 export interface Link {
   globalToZone(receive: StreamIn<DeltaDiscoveryResponse>): StreamOut<DeltaDiscoveryRequest>;
-  zoneToGlobal(receive: StreamIn<DeltaDiscoveryRequest>): StreamOut<DeltaDiscoveryResponse>;
+  zoneToGlobal(receive: StreamIn<DeltaDiscoveryRequest>): StreamOut<Uint8Array>;
   /** Gives the connection up. */
   close(): void;
 }
@@ -40,4 +40,15 @@ export type Dial = (hello: Hello) => Link;
 export interface KdsEndpoint {
   globalToZone(hello: Hello, send: StreamOut<Uint8Array>): StreamIn<DeltaDiscoveryRequest>;
   zoneToGlobal(hello: Hello, send: StreamOut<DeltaDiscoveryRequest>): StreamIn<DeltaDiscoveryResponse>;
+}
+
+/** A stream that is used before it is there: both sides of a stream need each other at birth. */
+export function deferred<M>(): { readonly stream: StreamOut<M>; resolve(stream: StreamOut<M>): void } {
+  let real: StreamOut<M> | undefined;
+  return {
+    stream: { send: (message) => real?.send(message), end: (error) => real?.end(error) },
+    resolve: (stream) => {
+      real = stream;
+    },
+  };
 }

@@ -43,13 +43,20 @@ const writtenResponses: Codec<Uint8Array, DeltaDiscoveryResponse> = { ...respons
 export function memoryNetwork(endpoint: () => KdsEndpoint | undefined, clock: Clock, weather: Weather): MemoryNetwork {
   const open = new Set<{ reset(why: string): void }>();
 
-  const connect = <Up, Written, Down>(
-    up: Codec<Up>,
-    down: Codec<Written, Down>,
-    zone: StreamIn<Down>,
-    accept: (global: KdsEndpoint, send: StreamOut<Written>) => StreamIn<Up>,
+  const connect = <Up, UpRead, Down, DownRead>(
+    up: Codec<Up, UpRead>,
+    down: Codec<Down, DownRead>,
+    zone: StreamIn<DownRead>,
+    accept: (global: KdsEndpoint, send: StreamOut<Down>) => StreamIn<UpRead>,
   ): StreamOut<Up> => {
-    const pipe = new Pipe<Up, Written, Down>({ clock, weather, up, down, zone, over: () => open.delete(pipe) });
+    const pipe = new Pipe<Up, UpRead, Down, DownRead>({
+      clock,
+      weather,
+      up,
+      down,
+      zone,
+      over: () => open.delete(pipe),
+    });
     open.add(pipe);
     clock.after(weather.delay(), () => {
       const global = weather.blocked('to-global') ? undefined : endpoint();
@@ -74,7 +81,7 @@ export function memoryNetwork(endpoint: () => KdsEndpoint | undefined, clock: Cl
         globalToZone: (zone) =>
           keep(connect(requests, writtenResponses, zone, (global, send) => global.globalToZone(hello, send))),
         zoneToGlobal: (zone) =>
-          keep(connect(responses, requests, zone, (global, send) => global.zoneToGlobal(hello, send))),
+          keep(connect(writtenResponses, requests, zone, (global, send) => global.zoneToGlobal(hello, send))),
         close: () => {
           for (const stream of streams) stream.end();
         },
@@ -86,25 +93,25 @@ export function memoryNetwork(endpoint: () => KdsEndpoint | undefined, clock: Cl
   };
 }
 
-interface PipeParts<Up, Written, Down> {
+interface PipeParts<Up, UpRead, Down, DownRead> {
   readonly clock: Clock;
   readonly weather: Weather;
-  readonly up: Codec<Up>;
-  readonly down: Codec<Written, Down>;
-  readonly zone: StreamIn<Down>;
+  readonly up: Codec<Up, UpRead>;
+  readonly down: Codec<Down, DownRead>;
+  readonly zone: StreamIn<DownRead>;
   readonly over: () => void;
 }
 
-/** One stream, in both directions. */
-class Pipe<Up, Written, Down> {
+/** One stream, in both directions: what is written on one side, and what is read of it on the other. */
+class Pipe<Up, UpRead, Down, DownRead> {
   readonly fromZone: StreamOut<Up>;
-  readonly fromGlobal: StreamOut<Written>;
-  readonly #parts: PipeParts<Up, Written, Down>;
-  #global: StreamIn<Up> | undefined;
-  #early: Up[] = [];
+  readonly fromGlobal: StreamOut<Down>;
+  readonly #parts: PipeParts<Up, UpRead, Down, DownRead>;
+  #global: StreamIn<UpRead> | undefined;
+  #early: UpRead[] = [];
   #over = false;
 
-  constructor(parts: PipeParts<Up, Written, Down>) {
+  constructor(parts: PipeParts<Up, UpRead, Down, DownRead>) {
     this.#parts = parts;
     this.fromZone = {
       send: this.#lane('to-global', parts.up, (message) => this.#toGlobal(message)),
@@ -117,7 +124,7 @@ class Pipe<Up, Written, Down> {
   }
 
   /** Global accepted the stream: what came before goes to it now. */
-  arrive(global: StreamIn<Up>): void {
+  arrive(global: StreamIn<UpRead>): void {
     if (this.#over) {
       global.closed(undefined);
       return;
@@ -148,12 +155,12 @@ class Pipe<Up, Written, Down> {
     };
   }
 
-  #toGlobal(message: Up): void {
+  #toGlobal(message: UpRead): void {
     if (this.#global) this.#global.message(message);
     else this.#early.push(message);
   }
 
-  #end(tell: (global: StreamIn<Up> | undefined, zone: StreamIn<Down>) => void): void {
+  #end(tell: (global: StreamIn<UpRead> | undefined, zone: StreamIn<DownRead>) => void): void {
     if (this.#over) return;
     this.#over = true;
     this.#parts.over();

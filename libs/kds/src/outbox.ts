@@ -1,4 +1,3 @@
-import type { RsaKey } from '@koguma/auth';
 import type { Log } from '@koguma/core';
 import {
   type Entry,
@@ -7,11 +6,9 @@ import {
   type ResourceKey,
   type ResourceType,
   type ResourceView,
-  SYNCED_TYPES,
 } from '@koguma/resources';
 import { DeltaDiscoveryResponse, type Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
-import { crossingOf, keyInZones } from './sync-policy.js';
-import { encodeResource, wireName } from './wire.js';
+import { type Crossing, encodeResource, wireName } from './wire.js';
 
 /** A response, written once; every zone gets these bytes. */
 export interface EncodedResponse {
@@ -38,9 +35,20 @@ interface Shelf {
   readonly responses: Map<number, EncodedResponse>;
 }
 
+/** What leaves a control plane in one direction, and in what form. */
+export interface Departures {
+  readonly types: readonly ResourceType[];
+  /** How the sender names itself on the wire: `global`, or the zone. */
+  readonly sender: string;
+  /** The key under which the other side knows a resource; undefined when it never crosses. */
+  keyThere(key: ResourceKey): ResourceKey | undefined;
+  /** What crosses of a resource; undefined when nothing. */
+  crossing(resource: Resource): Crossing | undefined;
+}
+
 interface Parts {
   readonly view: ResourceView;
-  readonly parseKey: (bytes: Uint8Array) => RsaKey;
+  readonly departures: Departures;
   readonly log: Log;
 }
 
@@ -48,8 +56,8 @@ interface Parts {
 export const FROM_NOTHING = -1;
 
 /**
- * What zones should have: one snapshot for all of them, made anew only where the view changed. Each change is written
- * once, and zones that start from the same revision share the bytes.
+ * What the other side should have: one snapshot for all who ask, made anew only where the view changed. Each change is
+ * written once, and peers that start from the same revision share the bytes.
  */
 export class Outbox {
   readonly #parts: Parts;
@@ -58,13 +66,18 @@ export class Outbox {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    for (const type of SYNCED_TYPES)
+    for (const type of parts.departures.types)
       this.#shelves.set(type, { items: new Map(), latest: parts.view.revision.n, responses: new Map() });
     this.#replaceAll(parts.view.revision.n);
     parts.view.onChange(({ reset, entries, revision }) => {
       const changed = reset ? this.#replaceAll(revision.n) : this.#follow(entries, revision.n);
       if (changed.length > 0) for (const listener of this.#listeners) listener(changed);
     });
+  }
+
+  /** Whether a peer that asks for a type gets an answer. */
+  holds(type: string): type is ResourceType {
+    return this.#shelves.has(type as ResourceType);
   }
 
   /** The revision of the last change of a type. */
@@ -85,7 +98,7 @@ export class Outbox {
       nonce,
       resources: items.flatMap(([, { resource }]) => resource ?? []),
       removedResources: items.filter(([, { resource }]) => !resource).map(([name]) => name),
-      controlPlane: { identifier: 'global' },
+      controlPlane: { identifier: this.#parts.departures.sender },
     }).finish();
     const response = { bytes, nonce, to: shelf.latest };
     shelf.responses.set(from, response);
@@ -114,7 +127,7 @@ export class Outbox {
     const changed = new Set<ResourceType>();
     for (const { key, resource } of entries) {
       const shelf = this.#shelves.get(key.type);
-      const outKey = keyInZones(key);
+      const outKey = this.#parts.departures.keyThere(key);
       if (!shelf || !outKey) continue;
       const name = wireName(outKey);
       const next = resource && this.#encode(resource);
@@ -130,11 +143,11 @@ export class Outbox {
 
   #encode(resource: Resource): WireResource | undefined {
     try {
-      const crossing = crossingOf(resource, this.#parts.parseKey);
+      const crossing = this.#parts.departures.crossing(resource);
       return crossing && encodeResource(crossing);
     } catch (error) {
       // One resource that cannot be written must not stop the others.
-      this.#parts.log.error('a resource cannot be sent to zones', {
+      this.#parts.log.error('a resource cannot be sent', {
         resource: keyText(resource),
         error: (error as Error).message,
       });
@@ -144,7 +157,7 @@ export class Outbox {
 
   #shelf(type: ResourceType): Shelf {
     const shelf = this.#shelves.get(type);
-    if (!shelf) throw new TypeError(`${type} is not synced to zones`);
+    if (!shelf) throw new TypeError(`${type} does not cross this way`);
     return shelf;
   }
 }

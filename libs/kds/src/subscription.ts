@@ -1,7 +1,7 @@
 import { type Clock, rfc3339 } from '@koguma/core';
 import type { KdsSubscription, ResourceType, Spec } from '@koguma/resources';
 
-type Outcome = 'sent' | 'acknowledged' | 'rejected';
+export type Outcome = 'sent' | 'acknowledged' | 'rejected';
 type Counts = Record<Outcome, number>;
 
 /** One connection between a zone and global, counted while it lasts, in the shape that Kuma keeps (KDSSubscription). */
@@ -13,14 +13,22 @@ export class Subscription {
   readonly #byType = new Map<ResourceType, Counts>();
   #disconnectTime: string | undefined;
   #lastUpdateTime: string | undefined;
-  /** What the zone told of itself in its first request. */
-  about: { readonly zoneInstanceId?: string; readonly version?: Spec; readonly config?: string } = {};
+  #about: Spec = {};
 
   constructor(clock: Clock, id: string, globalInstanceId: string) {
     this.#clock = clock;
     this.id = id;
     this.#globalInstanceId = globalInstanceId;
     this.#connectTime = rfc3339(clock.wall());
+  }
+
+  /** Keeps what the zone tells of itself in its first request (Kuma's node metadata); what does not fit is left out. */
+  introduce({ version, config, 'control-plane-id': id }: Readonly<Record<string, unknown>>): void {
+    this.#about = {
+      ...(typeof id === 'string' ? { zoneInstanceId: id } : {}),
+      ...(typeof version === 'object' && version !== null ? { version } : {}),
+      ...(typeof config === 'string' ? { config } : {}),
+    };
   }
 
   count(type: ResourceType, outcome: Outcome): void {
@@ -44,7 +52,7 @@ export class Subscription {
     return {
       id: this.id,
       globalInstanceId: this.#globalInstanceId,
-      ...this.about,
+      ...this.#about,
       connectTime: this.#connectTime,
       ...(this.#disconnectTime === undefined ? {} : { disconnectTime: this.#disconnectTime }),
       status: {

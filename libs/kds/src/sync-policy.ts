@@ -8,6 +8,7 @@ import {
   tokenKind,
 } from '@koguma/auth';
 import {
+  isFromGlobal,
   keyText,
   LABEL,
   type Opinion,
@@ -15,8 +16,11 @@ import {
   type ResourceKey,
   type ResourceView,
   type Spec,
+  typesThatCross,
   type WriteHook,
 } from '@koguma/resources';
+import { nameOnGlobal } from './name-hash.js';
+import type { Departures } from './outbox.js';
 import type { Crossing } from './wire.js';
 
 /** The name under which global keeps its id, the one Config that zones get. */
@@ -41,6 +45,10 @@ export function passageOf(key: ResourceKey): Passage {
     case 'Secret':
     case 'GlobalSecret':
       return passageOfSecret(key, secretRole(key));
+    case 'Dataplane':
+    case 'ZoneIngress':
+    case 'ZoneEgress':
+      return 'as-is';
     default:
       return 'never';
   }
@@ -55,15 +63,62 @@ function passageOfSecret(key: ResourceKey, role: SecretRole): Passage {
   return role.role === 'signing-key' && crossing === 'public' ? 'public-half' : 'as-is';
 }
 
-/** The key under which a resource of global is known in zones; undefined when it never crosses. */
-export function keyInZones(key: ResourceKey): ResourceKey | undefined {
-  const passage = passageOf(key);
-  if (passage === 'never') return undefined;
-  return passage === 'public-half' ? publicKeyOf(key) : key;
+/** What global sends to zones. */
+export function departuresToZones(parseKey: ParseKey): Departures {
+  return {
+    types: typesThatCross('to-zones'),
+    sender: 'global',
+    keyThere: (key) =>
+      passageOf(key) === 'public-half' ? publicKeyOf(key) : passageOf(key) === 'never' ? undefined : key,
+    crossing: (resource) => crossingToZones(resource, parseKey),
+  };
+}
+
+/** What a zone sends to global: its own proxies, under names that no other zone's can have. */
+export function departuresToGlobal(zone: string): Departures {
+  const keyThere = (key: ResourceKey) => ({ ...key, name: nameOnGlobal(key, zone) });
+  return {
+    types: typesThatCross('to-global'),
+    sender: zone,
+    keyThere,
+    crossing: ({ type, mesh, name, spec, labels }) => ({
+      key: keyThere({ type, mesh, name }),
+      spec,
+      labels: { ...labels, ...stampOf(zone), [LABEL.displayName]: name },
+    }),
+  };
+}
+
+/** Whose word counts: what a peer may change and delete here, and what is kept of what it says. */
+export interface Mirror {
+  owns(resource: Resource): boolean;
+  /** What to store of what came. */
+  take(crossing: Crossing): Crossing;
+}
+
+/** Meshes are global's alone; of the other types a zone may have its own, which no sync touches. */
+export const mirrorOfGlobal: Mirror = {
+  owns: (resource) => resource.type === 'Mesh' || isFromGlobal(resource),
+  take: (crossing) => crossing,
+};
+
+/** A zone speaks for itself alone: whatever it says, global writes down that the zone said it. */
+export function mirrorOfZone(zone: string): Mirror {
+  return {
+    owns: ({ labels }) => labels[LABEL.zone] === zone && labels[LABEL.origin] === 'zone',
+    take: ({ key, spec, labels }) => {
+      const named = key.type === 'Dataplane' ? spec : { ...spec, zone };
+      return { key, spec: named, labels: { ...labels, ...stampOf(zone) } };
+    },
+  };
+}
+
+function stampOf(zone: string): Record<string, string> {
+  return { [LABEL.origin]: 'zone', [LABEL.zone]: zone };
 }
 
 /** What zones get of a resource of global; undefined when nothing. */
-export function crossingOf(resource: Resource, parseKey: ParseKey): Crossing | undefined {
+function crossingToZones(resource: Resource, parseKey: ParseKey): Crossing | undefined {
   const wanted = resource.labels[LABEL.kdsSync];
   const passage = passageOf(resource);
   if (passage === 'never' || wanted === 'disabled') return undefined;

@@ -3,6 +3,7 @@ import { SILENT } from '@koguma/core';
 import { LABEL } from '@koguma/resources';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
+import { mirrorOfGlobal } from './sync-policy.js';
 import { Syncer } from './syncer.js';
 import { checksOf, type End, end, LIST, putSecret } from './two-ends.contract.js';
 import { encodeResource } from './wire.js';
@@ -11,7 +12,13 @@ let zone: End;
 let syncer: Syncer;
 beforeEach(async () => {
   zone = await end();
-  syncer = new Syncer({ manager: zone.manager, clock: zone.clock, log: SILENT, checks: checksOf(zone) });
+  syncer = new Syncer({
+    manager: zone.manager,
+    clock: zone.clock,
+    log: SILENT,
+    checks: checksOf(zone),
+    mirror: mirrorOfGlobal,
+  });
 });
 
 describe('applying what global sends', () => {
@@ -69,7 +76,7 @@ describe('applying what global sends', () => {
     await putSecret(zone, 'mine', 'own');
     const refused = await apply([secret('mine', 'global’s')]);
     expect(refused).toEqual([
-      { name: 'GlobalSecret "mine"', reason: expect.stringContaining('this zone made one of that name itself') },
+      { name: 'GlobalSecret "mine"', reason: expect.stringContaining('there is another of that name here') },
     ]);
     expect(contents()).toEqual({ mine: 'own' });
   });

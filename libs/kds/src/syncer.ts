@@ -3,7 +3,6 @@ import type { Clock, Log } from '@koguma/core';
 import { ControlPlaneError } from '@koguma/core';
 import {
   describe,
-  isFromGlobal,
   keyText,
   RESOURCE_TYPES,
   type Resource,
@@ -13,6 +12,7 @@ import {
   type WriteHook,
 } from '@koguma/resources';
 import type { DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
+import type { Mirror } from './sync-policy.js';
 import { type Crossing, decodeResource, parseWireName } from './wire.js';
 
 /** A resource of a response that this zone did not take, and why. */
@@ -27,6 +27,8 @@ interface Parts {
   readonly log: Log;
   /** The rules that people's writes are checked by hold for what global sends, too. */
   readonly checks: readonly WriteHook[];
+  /** Whose resources these are. */
+  readonly mirror: Mirror;
 }
 
 /**
@@ -49,7 +51,9 @@ export class Syncer {
     const { wanted, unreadable } = this.#read(type, response, refusals);
     await this.#parts.manager.system(async (tx) => {
       const mirrored = new Map(
-        (await tx.list(type)).filter(isMirrored).map((resource) => [keyText(resource), resource]),
+        (await tx.list(type))
+          .filter((resource) => this.#parts.mirror.owns(resource))
+          .map((resource) => [keyText(resource), resource]),
       );
       const gone = replace
         ? [...mirrored.values()]
@@ -73,7 +77,7 @@ export class Syncer {
     for (const item of response.resources) {
       try {
         const crossing = decodeResource(type, item);
-        wanted.set(keyText(crossing.key), crossing);
+        wanted.set(keyText(crossing.key), this.#parts.mirror.take(crossing));
       } catch (error) {
         unreadable.add(keyText(parseWireName(type, item.name)));
         refusals.push({ name: JSON.stringify(item.name), reason: (error as Error).message });
@@ -85,9 +89,10 @@ export class Syncer {
   /** @returns why the resource is not taken; undefined when it is, or was there already */
   async #take(tx: StoreTransaction, crossing: Crossing): Promise<string | undefined> {
     const stored = await tx.get(crossing.key);
+    // First: after a reconnect nearly everything is as it was, and reading every key again is not free.
+    if (stored && isSame(stored, crossing) && this.#parts.mirror.owns(stored)) return undefined;
     const refusal = this.#objection(crossing, stored);
     if (refusal !== undefined) return refusal;
-    if (stored && isSame(stored, crossing)) return undefined;
     const now = this.#parts.clock.wall();
     const { key, spec, labels } = crossing;
     try {
@@ -105,18 +110,13 @@ export class Syncer {
 
   #objection({ key, spec, labels }: Crossing, stored: Resource | undefined): string | undefined {
     if (isKeptLocal(key)) return 'it belongs to one control plane and must not cross';
-    if (stored && !isMirrored(stored)) return 'this zone made one of that name itself: delete it here to take global’s';
+    if (stored && !this.#parts.mirror.owns(stored)) return 'there is another of that name here: delete it first';
     const parsed = RESOURCE_TYPES[key.type].spec.safeParse(spec);
     if (!parsed.success) return parsed.error.issues.map(({ message }) => message).join('; ');
     const write = { key, previous: stored, next: { spec, labels } };
     const violations = this.#parts.checks.flatMap((hook) => hook.validate?.(write).violations ?? []);
     return violations.length === 0 ? undefined : violations.map(({ field, reason }) => `${field} ${reason}`).join('; ');
   }
-}
-
-/** Meshes are global's alone; of the other types a zone may have its own, which no sync touches. */
-function isMirrored(resource: Resource): boolean {
-  return resource.type === 'Mesh' || isFromGlobal(resource);
 }
 
 function isSame(stored: Resource, { spec, labels }: Crossing): boolean {

@@ -3,6 +3,7 @@ import { SeededEntropy, SILENT, Tasks, VirtualClock } from '@koguma/core';
 import { MemoryStore, ResourceManager, ResourceView, type WriteHook } from '@koguma/resources';
 import { DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import { Outbox } from './outbox.js';
+import { departuresToZones } from './sync-policy.js';
 
 /** One end of a link for specs: a store, its view and its manager, on virtual time. */
 export async function end(hooks: readonly WriteHook[] = []) {
@@ -44,7 +45,7 @@ export function checksOf({ view, clock, entropy }: End): readonly WriteHook[] {
 }
 
 export function outboxOf({ view }: End): Outbox {
-  return new Outbox({ view, parseKey: joseCrypto.parseKey, log: SILENT });
+  return new Outbox({ view, departures: departuresToZones(joseCrypto.parseKey), log: SILENT });
 }
 
 export function putSecret(at: End, name: string, text: string, labels: Record<string, string> = {}) {

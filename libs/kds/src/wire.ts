@@ -8,8 +8,10 @@ import {
 } from '@koguma/resources';
 import { sha256 } from './adapters/sha256.js';
 import { type Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
+import { Dataplane } from './gen/kuma/mesh/v1alpha1/dataplane.js';
 import { Mesh } from './gen/kuma/mesh/v1alpha1/mesh.js';
 import { KumaResource } from './gen/kuma/mesh/v1alpha1/sync.js';
+import { ZoneEgress, ZoneIngress } from './gen/kuma/mesh/v1alpha1/zone_proxy.js';
 import { Config } from './gen/kuma/system/v1alpha1/config.js';
 import { Secret } from './gen/kuma/system/v1alpha1/secret.js';
 
@@ -51,6 +53,21 @@ const CODECS: Partial<Record<ResourceType, Codec>> = {
   },
   Secret: secretCodec,
   GlobalSecret: secretCodec,
+  Dataplane: {
+    message: 'kuma.mesh.v1alpha1.Dataplane',
+    encode: (spec) => Dataplane.encode(Dataplane.fromJSON(spec)).finish(),
+    decode: (bytes) => Dataplane.toJSON(Dataplane.decode(bytes)) as Spec,
+  },
+  ZoneIngress: {
+    message: 'kuma.mesh.v1alpha1.ZoneIngress',
+    encode: (spec) => ZoneIngress.encode(ZoneIngress.fromJSON(spec)).finish(),
+    decode: (bytes) => ZoneIngress.toJSON(ZoneIngress.decode(bytes)) as Spec,
+  },
+  ZoneEgress: {
+    message: 'kuma.mesh.v1alpha1.ZoneEgress',
+    encode: (spec) => ZoneEgress.encode(ZoneEgress.fromJSON(spec)).finish(),
+    decode: (bytes) => ZoneEgress.toJSON(ZoneEgress.decode(bytes)) as Spec,
+  },
   Config: {
     message: 'kuma.system.v1alpha1.Config',
     encode: ({ config }: ConfigSpec) => Config.encode({ config: config ?? '' }).finish(),

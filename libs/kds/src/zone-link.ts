@@ -1,9 +1,9 @@
-import { ControlPlaneError, jittered, type Log, parseRfc3339, rfc3339, sleep } from '@koguma/core';
+import { ControlPlaneError, jittered, parseRfc3339, rfc3339, sleep } from '@koguma/core';
 import {
   type Resource,
   type ResourceManager,
   type ResourceType,
-  SYNCED_TYPES,
+  typesThatCross,
   type ZoneInsightSpec,
 } from '@koguma/resources';
 import { Connection, type ConnectionParts, clusterIdOf } from './connection.js';
@@ -18,7 +18,6 @@ interface Parts extends ConnectionParts {
   readonly dial: Dial;
   readonly manager: ResourceManager;
   readonly insights: ZoneInsights;
-  readonly log: Log;
   readonly backoff: { readonly baseMs: number; readonly maxMs: number };
 }
 
@@ -33,6 +32,7 @@ export class ZoneLink {
   #state: LinkState = 'never-met';
   #since: number;
   #reason: string | undefined;
+  #connection: Connection | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -81,7 +81,7 @@ export class ZoneLink {
       state: this.#state,
       since: rfc3339(this.#since),
       reason: this.#state === 'in-sync' ? null : (this.#reason ?? null),
-      types: SYNCED_TYPES.map((type) => {
+      types: typesThatCross('to-zones').map((type) => {
         const applied = this.#applied.get(type);
         return {
           type,
@@ -90,6 +90,7 @@ export class ZoneLink {
           lastError: applied?.error ?? null,
         };
       }),
+      toGlobal: this.#connection?.report() ?? [],
     };
   }
 
@@ -127,6 +128,7 @@ export class ZoneLink {
           resolve({ reason, wasInSync });
         },
       });
+      this.#connection = connection;
       const stop = () => connection.end(new ControlPlaneError('unavailable', 'this zone is stopping'));
       signal.addEventListener('abort', stop, { once: true });
       connection.start();

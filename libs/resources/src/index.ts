@@ -29,6 +29,6 @@ export {
 export { openPostgresStore, type PostgresStoreOptions } from './sql/postgres.js';
 export { openSqliteStore, type SqliteStoreOptions } from './sql/sqlite.js';
 export type { Committed, Entry, Feed, ResourceStore, Revision, StoreTransaction } from './store.js';
-export { isInsight, RESOURCE_TYPES, SYNCED_TYPES, type TypeDescriptor } from './types.js';
+export { isInsight, RESOURCE_TYPES, type TypeDescriptor, typesThatCross } from './types.js';
 export { ResourceView, type ViewChange } from './view.js';
 export { isOnline, type KdsSubscription, type ZoneInsightSpec } from './zone.js';

@@ -60,6 +60,8 @@ interface ManagerParts {
   /** Why this control plane does not take writes of a resource; undefined when it does. */
   readonly readOnly: (key: ResourceKey) => string | undefined;
   readonly hooks: readonly WriteHook[];
+  /** The zone that this control plane is of; what people write of its proxies is labelled so. Undefined on global. */
+  readonly zone?: string | undefined;
   /** Kuma's `KUMA_STORE_UNSAFE_DELETE`: skip the guards of deletion. */
   readonly unsafeDelete: boolean;
 }
@@ -197,7 +199,7 @@ export class ResourceManager {
   async #upsert(tx: StoreTransaction, key: ResourceKey, spec: Spec, labels: Record<string, string>): Promise<boolean> {
     const stored = await tx.get(key);
     const now = this.#parts.clock.wall();
-    const computed = { ...labels, ...(key.mesh === '' ? {} : { [LABEL.mesh]: key.mesh }) };
+    const computed = { ...labels, ...this.#labelsOf(key) };
     if (stored) {
       await tx.update({ ...stored, spec, labels: { ...computed, ...originOf(stored) }, modificationTime: now });
     } else {
@@ -206,7 +208,22 @@ export class ResourceManager {
     return stored === undefined;
   }
 
+  #labelsOf({ type, mesh }: ResourceKey): Record<string, string> {
+    const { zone } = this.#parts;
+    const isOwn = zone !== undefined && RESOURCE_TYPES[type].owner === 'zone';
+    return {
+      ...(mesh === '' ? {} : { [LABEL.mesh]: mesh }),
+      ...(isOwn ? { [LABEL.origin]: 'zone', [LABEL.zone]: zone, [LABEL.env]: 'universal' } : {}),
+    };
+  }
+
   async #guardDelete(key: ResourceKey): Promise<void> {
+    if (key.type === 'Mesh') {
+      const [dataplane] = await this.#parts.store.list('Dataplane', key.name);
+      if (!dataplane) return;
+      const reason = `unable to delete Mesh, there are Dataplanes in it, ${JSON.stringify(dataplane.name)} for one: delete them first`;
+      throw invalid({ field: 'mesh', reason });
+    }
     if (key.type !== 'Zone') return;
     const insight = await this.#parts.store.get<Resource<ZoneInsightSpec>>({ ...key, type: 'ZoneInsight' });
     if (isOnline(insight?.spec)) {
@@ -233,15 +250,25 @@ function originOf(stored: Resource): Record<string, string> {
   return isFromGlobal(stored) ? { [LABEL.origin]: 'global' } : {};
 }
 
-/** A Mesh takes all its secrets with it, also those that people put there; a Zone takes its counters. */
+/** A Mesh takes everything in it, also the secrets that people put there; a Zone takes its counters and its proxies. */
 async function deleteWhatBelongsTo(tx: StoreTransaction, key: ResourceKey): Promise<void> {
-  if (key.type === 'Mesh') {
-    for (const secret of await tx.list('Secret', key.name)) await tx.delete(secret);
+  for (const { type, scope, owner } of Object.values(RESOURCE_TYPES)) {
+    if (key.type === 'Mesh' && scope === 'mesh') await deleteAll(tx, await tx.list(type, key.name));
+    if (key.type === 'Zone' && owner === 'zone') {
+      const all = await tx.list(type);
+      await deleteAll(
+        tx,
+        all.filter(({ labels }) => labels[LABEL.zone] === key.name),
+      );
+    }
   }
-  if (key.type === 'Zone') {
-    const insight: ResourceKey = { ...key, type: 'ZoneInsight' };
-    if (await tx.get(insight)) await tx.delete(insight);
-  }
+  if (key.type !== 'Zone') return;
+  const insight: ResourceKey = { ...key, type: 'ZoneInsight' };
+  if (await tx.get(insight)) await tx.delete(insight);
+}
+
+async function deleteAll(tx: StoreTransaction, resources: readonly ResourceKey[]): Promise<void> {
+  for (const resource of resources) await tx.delete(resource);
 }
 
 /** The mesh that is made at first start, for who wants to begin at once; deleted, it stays away. */

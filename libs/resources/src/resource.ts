@@ -21,7 +21,20 @@ export interface Resource<S extends Spec = Spec> extends ResourceKey {
 /** What a writer gives: the store adds the version. */
 export type Draft<S extends Spec = Spec> = Omit<Resource<S>, 'version'>;
 
-export const RESOURCE_TYPE_NAMES = ['Mesh', 'Secret', 'GlobalSecret', 'Config', 'Zone', 'ZoneInsight'] as const;
+export const RESOURCE_TYPE_NAMES = [
+  'Mesh',
+  'Secret',
+  'GlobalSecret',
+  'Config',
+  'Zone',
+  'ZoneInsight',
+  'Dataplane',
+  'DataplaneInsight',
+  'ZoneIngress',
+  'ZoneIngressInsight',
+  'ZoneEgress',
+  'ZoneEgressInsight',
+] as const;
 export type ResourceType = (typeof RESOURCE_TYPE_NAMES)[number];
 
 /** Specs by type, in the JSON mapping of Kuma's protobuf messages (`kuma.system.v1alpha1`, `kuma.mesh.v1alpha1`). */
@@ -45,6 +58,7 @@ export const LABEL = {
   origin: 'kuma.io/origin',
   zone: 'kuma.io/zone',
   mesh: 'kuma.io/mesh',
+  env: 'kuma.io/env',
   displayName: 'kuma.io/display-name',
   kdsSync: 'kuma.io/kds-sync',
   /** `prepared`: a signing key that verifies and is synced, and does not sign yet. */

@@ -1,19 +1,20 @@
 import { z } from 'zod';
+import { dataplaneSpec, zoneEgressSpec, zoneIngressSpec } from './proxy-specs.js';
 import type { ResourceType } from './resource.js';
 
 /** Who writes resources of a type; everyone else is a reader and is told where to write. */
-export type Owner = 'global' | 'control-plane' | 'system';
+export type Owner = 'global' | 'zone' | 'control-plane' | 'system';
 
 export interface TypeDescriptor {
   readonly type: ResourceType;
   readonly scope: 'mesh' | 'global';
   /**
-   * `global`: written on global, mirrored to zones. `control-plane`: each writes its own.
-   * `system`: written by the control plane itself, never by a person.
+   * `global`: written on global, mirrored to zones. `zone`: written in a zone, mirrored to global.
+   * `control-plane`: each writes its own. `system`: written by the control plane itself, never by a person.
    */
   readonly owner: Owner;
-  /** Whether KDS carries the type from global to zones (what crosses of it is the sync policy's business). */
-  readonly syncedToZones: boolean;
+  /** Which way KDS carries the type (what crosses of it is the sync policy's business). */
+  readonly crosses: 'to-zones' | 'to-global' | undefined;
   /** Seen and written by administrators only. */
   readonly adminOnly: boolean;
   /** Counters that change without a revision. */
@@ -21,12 +22,15 @@ export interface TypeDescriptor {
   /** Kuma's collection path, and older spellings that clients still use. `undefined`: not served. */
   readonly path: string | undefined;
   readonly aliases: readonly string[];
+  /** Paths of overviews that follow no rule. */
+  readonly overviewAliases: readonly string[];
   readonly spec: z.ZodType<Record<string, unknown>>;
 }
 
 const base64 = z.base64('is not base64 (RFC 4648, section 4, with padding)');
 const bool = z.boolean('must be true or false');
 const secretSpec = z.object({ data: base64.optional() });
+const configSpec = z.object({ config: z.string() });
 const anything = z.record(z.string(), z.unknown());
 
 /** Kuma's Mesh: the parts that proxies need are typed, the rest is kept as it came. */
@@ -45,66 +49,60 @@ const meshSpec = z.object({
   meshServices: anything.optional(),
 });
 
-const unserved = { path: undefined, aliases: [] };
-
 /** The table of types. Stores, REST and KDS all read it; a new type is one more row. */
 export const RESOURCE_TYPES: Readonly<Record<ResourceType, TypeDescriptor>> = {
-  Mesh: row('Mesh', { scope: 'global', owner: 'global', synced: true, path: 'meshes', spec: meshSpec }),
+  Mesh: row('Mesh', { owner: 'global', crosses: 'to-zones', path: 'meshes', spec: meshSpec }),
   Secret: row('Secret', {
     scope: 'mesh',
     owner: 'global',
-    synced: true,
-    admin: true,
+    crosses: 'to-zones',
+    adminOnly: true,
     path: 'secrets',
     spec: secretSpec,
   }),
   GlobalSecret: row('GlobalSecret', {
-    scope: 'global',
     owner: 'global',
-    synced: true,
-    admin: true,
+    crosses: 'to-zones',
+    adminOnly: true,
     path: 'global-secrets',
     aliases: ['globalsecrets'],
     spec: secretSpec,
   }),
-  Config: row('Config', {
-    scope: 'global',
-    owner: 'system',
-    synced: true,
-    admin: true,
-    spec: z.object({ config: z.string() }),
+  Config: row('Config', { owner: 'system', crosses: 'to-zones', adminOnly: true, spec: configSpec }),
+  Zone: row('Zone', { owner: 'control-plane', path: 'zones', spec: z.object({ enabled: bool.optional() }) }),
+  ZoneInsight: row('ZoneInsight', { owner: 'system', insight: true, spec: anything }),
+  Dataplane: row('Dataplane', {
+    scope: 'mesh',
+    owner: 'zone',
+    crosses: 'to-global',
+    path: 'dataplanes',
+    spec: dataplaneSpec,
   }),
-  Zone: row('Zone', {
-    scope: 'global',
-    owner: 'control-plane',
-    path: 'zones',
-    spec: z.object({ enabled: bool.optional() }),
+  DataplaneInsight: row('DataplaneInsight', { scope: 'mesh', owner: 'system', insight: true, spec: anything }),
+  ZoneIngress: row('ZoneIngress', {
+    owner: 'zone',
+    crosses: 'to-global',
+    path: 'zone-ingresses',
+    aliases: ['zoneingresses'],
+    spec: zoneIngressSpec,
   }),
-  ZoneInsight: row('ZoneInsight', { scope: 'global', owner: 'system', insight: true, spec: anything }),
+  ZoneIngressInsight: row('ZoneIngressInsight', { owner: 'system', insight: true, spec: anything }),
+  ZoneEgress: row('ZoneEgress', {
+    owner: 'zone',
+    crosses: 'to-global',
+    path: 'zoneegresses',
+    overviewAliases: ['zoneegressoverviews'],
+    spec: zoneEgressSpec,
+  }),
+  ZoneEgressInsight: row('ZoneEgressInsight', { owner: 'system', insight: true, spec: anything }),
 };
 
-interface Row {
-  scope: 'mesh' | 'global';
-  owner: Owner;
-  synced?: boolean;
-  admin?: boolean;
-  insight?: boolean;
-  path?: string;
-  aliases?: string[];
-  spec: z.ZodType<Record<string, unknown>>;
-}
-
-function row(type: ResourceType, { scope, owner, synced, admin, insight, path, aliases, spec }: Row): TypeDescriptor {
-  return {
-    type,
-    scope,
-    owner,
-    syncedToZones: synced ?? false,
-    adminOnly: admin ?? false,
-    insight: insight ?? false,
-    ...(path === undefined ? unserved : { path, aliases: aliases ?? [] }),
-    spec,
-  };
+function row(
+  type: ResourceType,
+  given: Partial<TypeDescriptor> & Pick<TypeDescriptor, 'owner' | 'spec'>,
+): TypeDescriptor {
+  const usual = { scope: 'global', crosses: undefined, adminOnly: false, insight: false, path: undefined } as const;
+  return { type, ...usual, aliases: [], overviewAliases: [], ...given };
 }
 
 /** Counters: stored without a revision, absent from feeds and views. */
@@ -112,7 +110,9 @@ export function isInsight(type: ResourceType): boolean {
   return RESOURCE_TYPES[type].insight;
 }
 
-/** Types that KDS carries from global to zones, in the order in which a zone asks for them. */
-export const SYNCED_TYPES: readonly ResourceType[] = Object.values(RESOURCE_TYPES)
-  .filter((descriptor) => descriptor.syncedToZones)
-  .map((descriptor) => descriptor.type);
+/** Types that KDS carries one way, in the order in which they are asked for. */
+export function typesThatCross(way: 'to-zones' | 'to-global'): ResourceType[] {
+  return Object.values(RESOURCE_TYPES)
+    .filter(({ crosses }) => crosses === way)
+    .map(({ type }) => type);
+}

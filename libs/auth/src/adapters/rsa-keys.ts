@@ -41,6 +41,7 @@ function belongTogether(jwk: JsonWebKey): boolean {
 /** Reads what Kuma stores and what people bring. See {@link RsaKey} for the form that it is kept in. */
 export function parseRsaKey(bytes: Uint8Array): NodeRsaKey {
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (data.includes('-----BEGIN CERTIFICATE')) throw new RangeError(`${NOT_A_KEY}, not a certificate`);
   const isPem = data.includes('-----BEGIN ');
   for (const read of isPem ? pemReaders(data) : derReaders(data)) {
     let key: KeyObject;

@@ -35,6 +35,8 @@ interface Command {
   /** How people call this one: `global`, or the zone's name. */
   readonly nameOf: (config: Config) => string;
   readonly start: (config: Config, machine: Machine) => Promise<Running>;
+  /** Brings the store's tables up to date; answers what was done. */
+  readonly migrate: (config: Config, machine: Machine) => Promise<readonly string[]>;
 }
 
 /** The whole of a control plane's `main`: arguments, configuration, signals, exit code. */
@@ -50,11 +52,12 @@ export async function runCommand(command: Command): Promise<void> {
       },
     });
     if (values.version) return console.log(`${program} ${VERSION}`);
-    if (values.help || positionals.join(' ') !== 'run') return usage(program, values.help ? 0 : 2);
+    const asked = positionals.join(' ');
+    if (values.help || (asked !== 'run' && asked !== 'migrate up')) return usage(program, values.help ? 0 : 2);
     const yamlName = values['config-file'];
     const yaml = yamlName === undefined ? {} : { yaml: readConfigFile(yamlName), yamlName };
     const { config, warnings } = loadConfig({ role, ...yaml, env: process.env });
-    await serve(command, config, warnings);
+    await (asked === 'run' ? serve(command, config, warnings) : migrate(command, config));
   } catch (thrown) {
     const { message, code } = thrown instanceof ControlPlaneError ? thrown : ControlPlaneError.from(thrown);
     console.error(`Error: ${message}`);
@@ -64,6 +67,13 @@ export async function runCommand(command: Command): Promise<void> {
     process.exitCode = 1;
     if (process.connected) process.disconnect();
   }
+}
+
+async function migrate({ program, migrate: work }: Command, config: Config): Promise<void> {
+  const log = pinoLog('warn', program);
+  const done = await work(config, { clock: systemClock, entropy: systemEntropy, log, hostname: hostname() });
+  for (const name of done) console.log(`applied ${name}`);
+  console.log(done.length === 0 ? 'The store is up to date.' : `The store is up to date now: ${done.length} applied.`);
 }
 
 async function serve(command: Command, config: Config, warnings: readonly string[]): Promise<void> {
@@ -114,8 +124,11 @@ function readConfigFile(file: string): string {
 
 function usage(program: string, exitCode: number): void {
   const text = `Usage: ${program} run [-c FILE]
+       ${program} migrate up [-c FILE]
 
-Runs one control plane, configured by Kuma's YAML (-c, --config-file) and environment variables (KUMA_…, KOGUMA_…);
+Runs one control plane, or brings the tables of its store up to date and ends.
+
+It is configured by Kuma's YAML (-c, --config-file) and environment variables (KUMA_…, KOGUMA_…);
 the environment wins. Example: KUMA_STORE_TYPE=memory ${program} run`;
   (exitCode === 0 ? console.log : console.error)(text);
   process.exitCode = exitCode;

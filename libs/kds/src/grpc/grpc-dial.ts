@@ -1,8 +1,8 @@
 import { type ClientDuplexStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { ControlPlaneError, ERROR_STATUS, type ErrorCode } from '@koguma/core';
-import { KDSSyncServiceClient } from '../gen/kuma/mesh/v1alpha1/sync.js';
 import type { Dial, Hello, StreamIn, StreamOut } from '../link.js';
 import { nextTurn } from './adapters/next-turn.js';
+import { KdsClient } from './services.js';
 
 interface Limits {
   /** Bytes of the largest message, both ways. */
@@ -20,7 +20,7 @@ const KEEPALIVE = {
 export function grpcDial(address: string, { maxMessageSize }: Limits): Dial {
   const target = address.replace(/^grpc:\/\//, '');
   return (hello) => {
-    const client = new KDSSyncServiceClient(target, credentials.createInsecure(), {
+    const client = new KdsClient(target, credentials.createInsecure(), {
       ...KEEPALIVE,
       'grpc.max_receive_message_length': maxMessageSize,
       'grpc.max_send_message_length': maxMessageSize,

@@ -1,7 +1,7 @@
 import { type ControlPlaneError, SILENT } from '@koguma/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
-import { GlobalSession } from './global-session.js';
+import { Sender } from './sender.js';
 import { Subscription } from './subscription.js';
 import { type End, end, LIST, namesIn, outboxOf, putSecret } from './two-ends.contract.js';
 
@@ -9,22 +9,22 @@ let global: End;
 let sent: Uint8Array[];
 let ended: (ControlPlaneError | undefined)[];
 let subscription: Subscription;
-let session: GlobalSession;
+let session: Sender;
 
 beforeEach(async () => {
   global = await end();
   sent = [];
   ended = [];
   subscription = new Subscription(global.clock, 'id', 'instance');
-  session = new GlobalSession({
-    zone: 'east',
+  session = new Sender({
+    peer: 'east',
     outbox: outboxOf(global),
-    subscription,
     send: { send: (bytes) => sent.push(bytes), end: (error) => ended.push(error) },
     clock: global.clock,
     entropy: global.entropy,
     log: SILENT,
-    counted: () => undefined,
+    counted: (type, outcome) => subscription.count(type, outcome),
+    introduced: (metadata) => subscription.introduce(metadata),
     ended: () => undefined,
   });
 });

@@ -3,13 +3,12 @@ import type { ResourceType } from '@koguma/resources';
 import type { DeltaDiscoveryRequest } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { StreamIn, StreamOut } from './link.js';
 import { type EncodedResponse, FROM_NOTHING, type Outbox } from './outbox.js';
-import type { Subscription } from './subscription.js';
-import { isWireType } from './wire.js';
+import type { Outcome } from './subscription.js';
 
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 
-/** How far one zone is with one type; revisions are those of global's store. */
+/** How far the peer is with one type; revisions are those of this store. */
 interface Progress {
   /** Everything up to here was sent. */
   sent: number;
@@ -26,7 +25,7 @@ interface Progress {
   lastError: string | undefined;
 }
 
-/** For people: what a zone has of a type. */
+/** For people: what a peer has of a type. */
 export interface TypeReport {
   readonly type: ResourceType;
   readonly written: number;
@@ -37,23 +36,27 @@ export interface TypeReport {
 }
 
 interface Parts {
-  readonly zone: string;
+  /** Who asks, for the log. */
+  readonly peer: string;
   readonly outbox: Outbox;
-  readonly subscription: Subscription;
   readonly send: StreamOut<Uint8Array>;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
-  /** Called when counters moved. */
-  readonly counted: () => void;
-  readonly ended: () => void;
+  /** Told of each response and answer. */
+  readonly counted?: (type: ResourceType, outcome: Outcome) => void;
+  /** Told what the peer says of itself in its first request. */
+  readonly introduced?: (metadata: Readonly<Record<string, unknown>>) => void;
+  /** Comes once and last. */
+  readonly ended: (reason: ControlPlaneError | undefined) => void;
 }
 
 /**
- * One GlobalToZoneSync stream, on global. At most one response of a type is under way; the next one carries all that
- * changed meanwhile. State belongs to the stream, never to the zone's name: an old stream cannot harm a newer one.
+ * The side of a KDS stream that answers: on GlobalToZoneSync global, on ZoneToGlobalSync the zone. At most one response
+ * of a type is under way; the next one carries all that changed meanwhile. State belongs to the stream, never to a
+ * peer's name: an old stream cannot harm a newer one.
  */
-export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
+export class Sender implements StreamIn<DeltaDiscoveryRequest> {
   readonly #parts: Parts;
   readonly #types = new Map<ResourceType, Progress>();
   readonly #unsubscribe: () => void;
@@ -68,7 +71,7 @@ export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
 
   message(request: DeltaDiscoveryRequest): void {
     const type = request.typeUrl;
-    if (this.#over || !isWireType(type)) return; // a type of which global holds nothing is left unanswered
+    if (this.#over || !this.#parts.outbox.holds(type)) return; // what is not held here is left unanswered
     const progress = this.#types.get(type);
     if (!progress) this.#subscribe(type, request);
     else if (progress.inFlight && request.responseNonce === progress.inFlight.response.nonce)
@@ -80,11 +83,7 @@ export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
     this.#over = true;
     this.#unsubscribe();
     for (const { cancelRetry } of this.#types.values()) cancelRetry?.();
-    this.#parts.log.info('zone disconnected', {
-      zone: this.#parts.zone,
-      reason: reason?.message ?? 'the zone ended the stream',
-    });
-    this.#parts.ended();
+    this.#parts.ended(reason);
   }
 
   /** Ends the stream from this side. */
@@ -106,7 +105,7 @@ export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
   }
 
   #subscribe(type: ResourceType, { node }: DeltaDiscoveryRequest): void {
-    if (this.#types.size === 0) this.#parts.subscription.about = aboutZone(node?.metadata);
+    if (this.#types.size === 0) this.#parts.introduced?.(node?.metadata ?? {});
     this.#types.set(type, {
       sent: FROM_NOTHING,
       sentAt: undefined,
@@ -135,8 +134,7 @@ export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
     progress.retryDue = false;
     progress.sent = response.to;
     progress.sentAt = this.#parts.clock.wall();
-    this.#parts.subscription.count(type, 'sent');
-    this.#parts.counted();
+    this.#parts.counted?.(type, 'sent');
     this.#parts.send.send(response.bytes);
   }
 
@@ -145,12 +143,11 @@ export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
     progress.inFlight = undefined;
     if (errorDetail) this.#refused(type, progress, from, errorDetail.message);
     else this.#accepted(type, progress, from, response.to);
-    this.#parts.counted();
     this.#pump(type);
   }
 
   #accepted(type: ResourceType, progress: Progress, from: number, to: number): void {
-    this.#parts.subscription.count(type, 'acknowledged');
+    this.#parts.counted?.(type, 'acknowledged');
     if (progress.refusedSince !== undefined && from > progress.refusedSince) return; // later changes, not the refused one
     progress.refusedSince = undefined;
     progress.retries = 0;
@@ -159,14 +156,14 @@ export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
     progress.appliedAt = this.#parts.clock.wall();
   }
 
-  /** What a zone refuses is never counted as applied, and is offered again; newer changes do not wait for it. */
+  /** What a peer refuses is never counted as applied, and is offered again; newer changes do not wait for it. */
   #refused(type: ResourceType, progress: Progress, from: number, message: string): void {
-    const { clock, entropy, subscription, log, zone } = this.#parts;
-    subscription.count(type, 'rejected');
+    const { clock, entropy, log, peer, counted } = this.#parts;
+    counted?.(type, 'rejected');
     progress.refusedSince = Math.min(from, progress.refusedSince ?? from);
     progress.lastError = message.slice(0, 1_000);
     const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** progress.retries++);
-    log.warn('zone refused a part of a response', { zone, type, error: progress.lastError });
+    log.warn('a part of a response was refused', { peer, type, error: progress.lastError });
     progress.cancelRetry?.();
     progress.cancelRetry = clock.after(jittered(delay, entropy), () => {
       if (progress.refusedSince === undefined) return;
@@ -174,13 +171,4 @@ export class GlobalSession implements StreamIn<DeltaDiscoveryRequest> {
       this.#pump(type);
     });
   }
-}
-
-function aboutZone(metadata: { [key: string]: unknown } | undefined): Subscription['about'] {
-  const { version, config, 'control-plane-id': id } = metadata ?? {};
-  return {
-    ...(typeof id === 'string' ? { zoneInstanceId: id } : {}),
-    ...(typeof version === 'object' && version !== null ? { version: version as Record<string, unknown> } : {}),
-    ...(typeof config === 'string' ? { config } : {}),
-  };
 }

@@ -1,0 +1,124 @@
+import { ControlPlaneError } from '@koguma/core';
+import type { ResourceType } from '@koguma/resources';
+import { DeltaDiscoveryRequest, type DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
+import type { StreamIn, StreamOut } from './link.js';
+import type { Syncer } from './syncer.js';
+
+interface Parts {
+  /** The zone's name: Kuma puts it into each request, whichever side asks. */
+  readonly zone: string;
+  /** What this side tells of itself in the first request of each type (Kuma's node metadata). */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly syncer: Syncer;
+  readonly send: StreamOut<DeltaDiscoveryRequest>;
+  readonly events: ReceiverEvents;
+}
+
+/** What a receiver tells, and asks. */
+export interface ReceiverEvents {
+  /** Before a response is applied: a text refuses it, and ends the stream. */
+  objectTo?(type: ResourceType, response: DeltaDiscoveryResponse, first: boolean): string | undefined;
+  /** A response was applied, all of it or, with an error, in part. */
+  applied(type: ResourceType, nonce: string, error: string | undefined, first: boolean): void;
+  /** The stream is over; comes once and last. */
+  over(reason: ControlPlaneError): void;
+}
+
+/** One of a type is under way at a time; what is beyond that twice over does not follow the protocol. */
+const QUEUE_PER_TYPE = 2;
+
+/**
+ * The side of a KDS stream that asks and applies: on GlobalToZoneSync the zone, on ZoneToGlobalSync global. Responses
+ * are applied one after another; the first of each type on the stream replaces all that the peer sent before.
+ */
+export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
+  readonly #parts: Parts;
+  readonly #queue: DeltaDiscoveryResponse[] = [];
+  /** Types that were asked for; true once their first response was applied. */
+  readonly #types = new Map<ResourceType, boolean>();
+  #working = false;
+  #over = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Asks for everything of a type, and for what changes from then on. */
+  subscribe(...types: readonly ResourceType[]): void {
+    const { zone, metadata, send } = this.#parts;
+    for (const typeUrl of types) {
+      this.#types.set(typeUrl, false);
+      const node = { id: zone, metadata };
+      send.send(DeltaDiscoveryRequest.fromPartial({ node, typeUrl, resourceNamesSubscribe: ['*'] }));
+    }
+  }
+
+  /** True when everything that was asked for came and was applied once. */
+  get complete(): boolean {
+    return [...this.#types.values()].every((seen) => seen);
+  }
+
+  message(response: DeltaDiscoveryResponse): void {
+    if (this.#over) return;
+    this.#queue.push(response);
+    if (this.#queue.length > QUEUE_PER_TYPE * this.#types.size + 1) {
+      this.end(new ControlPlaneError('too_large', 'the peer sends without waiting for answers'));
+    } else if (!this.#working) {
+      void this.#work();
+    }
+  }
+
+  closed(reason: ControlPlaneError | undefined): void {
+    this.#finish(reason ?? new ControlPlaneError('unavailable', 'the peer ended the stream'));
+  }
+
+  /** Ends the stream from this side. */
+  end(reason: ControlPlaneError): void {
+    if (this.#over) return;
+    this.#parts.send.end(reason);
+    this.#finish(reason);
+  }
+
+  #finish(reason: ControlPlaneError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#parts.events.over(reason);
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    try {
+      for (let response = this.#queue.shift(); response && !this.#over; response = this.#queue.shift()) {
+        await this.#handle(response);
+      }
+    } catch (error) {
+      const message = `a response could not be applied: ${(error as Error).message}`;
+      this.end(new ControlPlaneError('unavailable', message, { cause: error }));
+    }
+    this.#working = false;
+  }
+
+  async #handle(response: DeltaDiscoveryResponse): Promise<void> {
+    const { events, syncer } = this.#parts;
+    const type = response.typeUrl as ResourceType;
+    const seen = this.#types.get(type);
+    if (seen === undefined) return; // never asked for; answering would pretend that it was applied
+    const objection = events.objectTo?.(type, response, !seen);
+    if (objection !== undefined) {
+      this.#answer(type, response.nonce, objection);
+      return this.end(new ControlPlaneError('conflict', objection));
+    }
+    const refusals = await syncer.apply(type, response, !seen);
+    if (this.#over) return;
+    const error = refusals.map(({ name, reason }) => `${name}: ${reason}`).join('\n') || undefined;
+    this.#answer(type, response.nonce, error);
+    this.#types.set(type, true);
+    events.applied(type, response.nonce, error, !seen);
+  }
+
+  #answer(typeUrl: ResourceType, responseNonce: string, error: string | undefined): void {
+    const answer = { node: { id: this.#parts.zone }, typeUrl, responseNonce };
+    const nack = { ...answer, resourceNamesSubscribe: ['*'], errorDetail: { message: `user error\n${error}` } };
+    this.#parts.send.send(DeltaDiscoveryRequest.fromPartial(error === undefined ? answer : nack));
+  }
+}
