@@ -28,7 +28,7 @@ describe('proxies that zones know', () => {
     for (const zone of ['east', 'west']) await put(zone, '/meshes/default/dataplanes/web-1', DATAPLANE);
     const items = await globalHas('/meshes/default/dataplanes', 2);
     expect(new Set(items.map(({ name }) => name)).size).toBe(2);
-    expect(items.map(({ labels }) => labels['kuma.io/zone']).sort()).toEqual(['east', 'west']);
+    expect(new Set(items.map(({ labels }) => labels['kuma.io/zone']))).toEqual(new Set(['east', 'west']));
     for (const { name, labels, networking } of items) {
       expect(name).toMatch(/^web-1-[bcdfghjklmnpqrstvwxz2456789]{16}$/);
       expect(labels).toMatchObject({

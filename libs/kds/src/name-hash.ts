@@ -19,5 +19,5 @@ export function hashOf(...parts: readonly string[]): string {
   let hash = FNV_OFFSET;
   for (const byte of Buffer.from(parts.join(''), 'utf8')) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * FNV_PRIME);
   const digits = hash.toString(16).padStart(16, '0');
-  return [...digits].map((digit) => ALPHABET[digit.charCodeAt(0) % ALPHABET.length]).join('');
+  return digits.replace(/./g, (digit) => ALPHABET.charAt(digit.charCodeAt(0) % ALPHABET.length));
 }

@@ -116,11 +116,6 @@ export function decodeResource(type: ResourceType, { resource, name }: WireResou
   }
 }
 
-/** True for types that this peer can read and write. */
-export function isWireType(typeUrl: string): typeUrl is ResourceType {
-  return Object.hasOwn(CODECS, typeUrl);
-}
-
 function codecOf(type: ResourceType): Codec {
   const codec = CODECS[type];
   if (!codec) throw new TypeError(`${type} does not cross the link`);
