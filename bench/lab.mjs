@@ -1,0 +1,168 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Connection } from './http.mjs';
+import { folder, giveUp, owned } from './processes.mjs';
+
+const PROGRAMS = {
+  global: fileURLToPath(new URL('../apps/global-cp/bin/global-cp.js', import.meta.url)),
+  zone: fileURLToPath(new URL('../apps/zone-cp/bin/zone-cp.js', import.meta.url)),
+};
+const PATIENCE_MS = 20_000;
+let labs = 0;
+
+/** One control plane: a process of its own, on SQLite, like those that people run. */
+class ControlPlane {
+  #child;
+  #stopping = false;
+
+  constructor(name, role, home, ports, env) {
+    this.name = name;
+    this.api = new Connection(`http://127.0.0.1:${ports.api}`);
+    this.diagnostics = new Connection(`http://127.0.0.1:${ports.diagnostics}`);
+    mkdirSync(home, { recursive: true });
+    const log = path.join(home, 'log');
+    const out = openSync(log, 'w');
+    const inherited = Object.entries(process.env).filter(([key]) => !/^(KUMA|KOGUMA)_/.test(key));
+    this.#child = owned(
+      spawn(process.execPath, [PROGRAMS[role], 'run'], {
+        env: {
+          ...Object.fromEntries(inherited),
+          KUMA_MODE: role,
+          KUMA_STORE_TYPE: 'sqlite',
+          KUMA_GENERAL_WORK_DIR: home,
+          KUMA_API_SERVER_HTTP_PORT: String(ports.api),
+          KUMA_DIAGNOSTICS_SERVER_PORT: String(ports.diagnostics),
+          ...env,
+        },
+        stdio: ['ignore', out, out, 'ipc'],
+        detached: true, // Ctrl-C is for the benchmark alone, which ends its processes itself
+      }),
+    );
+    closeSync(out);
+    this.#child.once('exit', (code, signal) => {
+      if (this.#stopping) return;
+      const said = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-10).join('\n');
+      giveUp(`${name} died (${signal ?? `exit code ${code}`}):\n${said}`);
+    });
+    const told = (what) => new Promise((resolve) => this.#child.on('message', (message) => what(message) && resolve()));
+    this.serving = told(({ type }) => type === 'ready');
+    this.ready = role === 'global' ? this.serving : told(({ state }) => state === 'in-sync');
+  }
+
+  /** CPU seconds that its process has used, on all its threads. */
+  async cpuSeconds() {
+    return this.#metric('process_cpu_seconds_total');
+  }
+
+  async rssBytes() {
+    return this.#metric('process_resident_memory_bytes');
+  }
+
+  async stop() {
+    this.#stopping = true;
+    this.api.close();
+    this.diagnostics.close();
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    await gone;
+  }
+
+  async #metric(name) {
+    const text = await this.diagnostics.call('GET', '/metrics');
+    return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)[1]);
+  }
+}
+
+/** A global control plane and two zones. */
+export class Lab {
+  /** Starts all at once, like `kogumactl up` does. @returns a lab that is in sync, and whose first zone has issued a token */
+  static async start() {
+    const home = path.join(folder, `lab-${++labs}`);
+    const ports = await freePorts(7);
+    const take = () => ({ api: ports.pop(), diagnostics: ports.pop() });
+    const kds = ports.pop();
+    const lab = new Lab();
+    const began = performance.now();
+    lab.global = new ControlPlane('global', 'global', path.join(home, 'global'), take(), {
+      KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: String(kds),
+    });
+    lab.zones = ['east', 'west'].map(
+      (name) =>
+        new ControlPlane(name, 'zone', path.join(home, name), take(), {
+          KUMA_MULTIZONE_ZONE_NAME: name,
+          KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: `grpc://127.0.0.1:${kds}`,
+        }),
+    );
+    const late = setTimeout(() => giveUp(`the lab was not in sync after ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
+    await Promise.all(lab.all.map(({ serving }) => serving));
+    lab.servingAfterMs = performance.now() - began;
+    await Promise.all(lab.all.map(({ ready }) => ready));
+    clearTimeout(late);
+    await lab.issue(lab.zones[0]);
+    lab.issuingAfterMs = performance.now() - began;
+    return lab;
+  }
+
+  get all() {
+    return [this.global, ...this.zones];
+  }
+
+  async stop() {
+    await Promise.all(this.all.map((controlPlane) => controlPlane.stop()));
+  }
+
+  /** A token that this zone issues, and its id. */
+  async issue(zone, mesh = 'default') {
+    const token = await zone.api.send('POST', '/tokens/dataplane', orderOf(mesh));
+    return { token, id: JSON.parse(Buffer.from(token.split('.')[1], 'base64url')).jti };
+  }
+
+  /** Writes the revocation list of a mesh on global. */
+  revoke(ids, mesh = 'default') {
+    const name = `dataplane-token-revocations-${mesh}`;
+    const data = Buffer.from(ids.join(',')).toString('base64');
+    return this.global.api.call('PUT', `/meshes/${mesh}/secrets/${name}`, { type: 'Secret', mesh, name, data });
+  }
+
+  /** Resolves when the zones have applied all secrets that global has. */
+  async synced() {
+    for (const until = performance.now() + PATIENCE_MS; performance.now() < until; ) {
+      const { zones } = JSON.parse(await this.global.api.call('GET', '/koguma/sync'));
+      const secrets = zones.map(({ types }) => types.find(({ type }) => type === 'Secret'));
+      if (secrets.every((row) => row && row.applied !== null && row.applied >= row.written)) return;
+    }
+    throw new Error(`the zones had not applied a revocation list after ${PATIENCE_MS / 1000} s`);
+  }
+}
+
+/** The body of `POST /tokens/dataplane`. */
+export function orderOf(mesh) {
+  return JSON.stringify({ name: 'web-1', mesh, tags: { 'kuma.io/service': ['web'] }, validFor: '24h' });
+}
+
+/** The body of `POST /koguma/tokens/verify`. */
+export function checkOf(token, mesh) {
+  return JSON.stringify({ token, kind: 'dataplane', mesh });
+}
+
+async function freePorts(count) {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen({ host: '127.0.0.1', port: 0 });
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  return Promise.all(
+    servers.map(async (server) => {
+      const { port } = server.address();
+      server.close();
+      await once(server, 'close');
+      return port;
+    }),
+  );
+}

@@ -1,0 +1,63 @@
+import { fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Everything that this run leaves on disk until it ends. */
+export const folder = mkdtempSync(path.join(tmpdir(), 'koguma-bench-'));
+
+const running = new Set();
+
+// The one way out, for success, failure and Ctrl-C alike: it cannot wait, and does not have to.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(130));
+
+/** Ends the run. */
+export function giveUp(message) {
+  process.stderr.write(`\n${message}\n`);
+  process.exit(1);
+}
+
+/** Remembers a child process, so that none outlives this one. */
+export function owned(child) {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  child.once('error', (error) => giveUp(`${child.spawnfile} could not be run: ${error.message}`));
+  return child;
+}
+
+/** Runs a command to its end. @returns what it printed */
+export async function run(command, args) {
+  const child = owned(spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] }));
+  const chunks = [];
+  child.stdout.on('data', (chunk) => chunks.push(chunk));
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}`);
+  return Buffer.concat(chunks).toString();
+}
+
+/** The client process; see client.mjs. */
+export class Client {
+  #child = owned(fork(fileURLToPath(new URL('./client.mjs', import.meta.url))));
+
+  constructor() {
+    this.#child.once('exit', (code) => code !== 0 && giveUp('the client process died'));
+  }
+
+  /** Sends one request again and again, `inFlight` at a time, for `ms`. @returns { requests, seconds } */
+  async load(order) {
+    this.#child.send(order);
+    const [answer] = await once(this.#child, 'message');
+    if (answer.error) throw new Error(answer.error);
+    return answer;
+  }
+
+  close() {
+    this.#child.disconnect();
+  }
+}

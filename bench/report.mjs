@@ -1,0 +1,69 @@
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { plain, withUnit } from './figures.mjs';
+
+const RESULTS = fileURLToPath(new URL('./results.json', import.meta.url));
+/** A step that comes late still gets this long. */
+const SHORTEST_MS = 3_000;
+const HEAD = ['', 'value', 'min–max', 'ratio', 'to', 'goal'];
+
+/** Everything that was measured, as aligned text and as a file. */
+export function report(about, sections) {
+  const lines = sections.flatMap(({ title, rows }) => [[title], ...rows.map(cells), []]);
+  const widths = HEAD.map((head, column) =>
+    Math.max(head.length, ...lines.filter(({ length }) => length > 1).map((line) => line[column].length)),
+  );
+  const text = (line) =>
+    line
+      .map((cell, column) => (column >= 1 && column <= 3 ? cell.padStart(widths[column]) : cell.padEnd(widths[column])))
+      .join('  ')
+      .trimEnd();
+  console.log(`\n${[text(HEAD), ...lines.map((line) => (line.length === 1 ? line[0] : text(line)))].join('\n')}`);
+  writeFileSync(RESULTS, `${JSON.stringify({ ...about, sections }, undefined, 2)}\n`);
+}
+
+function cells({ name, unit, value, min, max, limit, ratio, ratioUnit, goal }) {
+  return [
+    `  ${name}`,
+    withUnit(value, unit),
+    `${plain(min, unit)}–${plain(max, unit)}`,
+    limit ? withUnit(ratio, ratioUnit) : '',
+    limit ? `${limit.name}, ${withUnit(limit.value, limit.unit)}` : '',
+    goal ? `${goal.text}: ${goal.met ? 'met' : 'MISSED'}` : '',
+  ];
+}
+
+/** Says what is being done: over and over on one line of a terminal, or a line for each step elsewhere. */
+export class Progress {
+  #shown = '';
+  #hurryAt;
+
+  /** @param hurryAfterMs when the whole run should be over: what is left then is kept short */
+  constructor(hurryAfterMs) {
+    this.#hurryAt = performance.now() + hurryAfterMs;
+  }
+
+  step(text) {
+    if (process.stderr.isTTY) this.#overwrite(text);
+    else process.stderr.write(`${text}\n`);
+    this.#shown = text;
+  }
+
+  /** The numbers of a step's rounds: on a busy machine only as many as its time allows, and at least one. */
+  *rounds({ rounds, longestMs }) {
+    const now = performance.now();
+    const until = Math.max(now + SHORTEST_MS, Math.min(now + longestMs, this.#hurryAt));
+    for (let round = 1; round <= rounds && (round === 1 || performance.now() < until); round++) {
+      if (process.stderr.isTTY) this.#overwrite(`${this.#shown} ${round}/${rounds}`);
+      yield round;
+    }
+  }
+
+  end() {
+    if (process.stderr.isTTY) this.#overwrite('');
+  }
+
+  #overwrite(text) {
+    process.stderr.write(`\r\x1b[2K${text}`);
+  }
+}

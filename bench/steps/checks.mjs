@@ -1,0 +1,136 @@
+import { row } from '../figures.mjs';
+import { checkOf } from '../lab.mjs';
+import { authAlone } from './auth-alone.mjs';
+
+/** Each size is a mesh of its own with a list of its own, so that slices of time can go to each in turn. */
+const SIZES = [0, 1_000, 100_000];
+const meshOf = (size) => `revoked-${size}`;
+const idsOf = (size) => Array.from({ length: size }, () => crypto.randomUUID());
+
+const IN_FLIGHT = 32;
+const JUDGEMENTS = 5_000;
+const KEEPS_95_PERCENT = { text: 'within 5 %', holds: (ratio) => ratio >= 0.95 };
+
+/** How fast tokens are checked by the auth lib, in this process, with lists of every length. */
+export async function checksInProcess({ plan, progress, openssl }) {
+  const { issuer, validator } = await authAlone(SIZES.map((size) => [meshOf(size), idsOf(size)]));
+  const tokens = new Map();
+  const proofs = new Map();
+  for (const size of SIZES) {
+    const mesh = meshOf(size);
+    const token = await issuer.issue('dataplane', { identity: { Name: 'web-1', Mesh: mesh }, mesh }, 3600);
+    tokens.set(size, token);
+    proofs.set(size, await validator.prove(token, 'dataplane', mesh));
+  }
+  const results = await slices(plan, progress, async (size) => {
+    const cpu = process.cpuUsage();
+    const { times, seconds } = await fullSpeed(plan.ms, async () => {
+      const { accepted } = await validator.verify(tokens.get(size), 'dataplane', meshOf(size));
+      if (!accepted) throw new Error('a good token was refused');
+    });
+    const { user, system } = process.cpuUsage(cpu);
+    const proof = proofs.get(size);
+    const began = performance.now();
+    for (let n = 0; n < JUDGEMENTS; n++) validator.judge(proof);
+    const judging = performance.now() - began;
+    return { rate: times / seconds, cpu: (user + system) / times, decision: (judging * 1000) / JUDGEMENTS };
+  });
+  const decisions = SIZES.map((size) =>
+    row({
+      name: `of which the decision, ${listed(size)}`,
+      unit: 'µs',
+      samples: results.get(size).map(({ decision }) => decision),
+    }),
+  );
+  return {
+    title: `Checking a token in process, ${IN_FLIGHT} in flight`,
+    rows: [...rateRows(results, openssl), ...decisions],
+  };
+}
+
+/** The same through HTTP, on one zone that got its lists from global. */
+export async function checksOverHttp({ lab, client, plan, progress, openssl }) {
+  const [zone] = lab.zones;
+  for (const size of SIZES) {
+    await lab.global.api.call('PUT', `/meshes/${meshOf(size)}`, { type: 'Mesh', name: meshOf(size) });
+    await lab.revoke(idsOf(size), meshOf(size));
+  }
+  await lab.synced();
+  const orders = new Map();
+  for (const size of SIZES) {
+    const { token } = await lab.issue(zone, meshOf(size));
+    const body = checkOf(token, meshOf(size));
+    const { accepted } = JSON.parse(await zone.api.send('POST', '/koguma/tokens/verify', body));
+    if (!accepted) throw new Error('a good token was refused');
+    orders.set(size, { url: zone.api.url, path: '/koguma/tokens/verify', body, inFlight: IN_FLIGHT, ms: plan.ms });
+  }
+  const results = await slices(plan, progress, async (size) => {
+    const before = await zone.cpuSeconds();
+    const { requests, seconds } = await client.load(orders.get(size));
+    return { rate: requests / seconds, cpu: (((await zone.cpuSeconds()) - before) * 1e6) / requests };
+  });
+  return { title: `Checking a token on one zone over HTTP, ${IN_FLIGHT} in flight`, rows: rateRows(results, openssl) };
+}
+
+/** Measures each size once in every round, in random order, after one round that does not count. */
+async function slices(plan, progress, measure) {
+  for (const size of SIZES) await measure(size);
+  const results = new Map(SIZES.map((size) => [size, []]));
+  for (const _ of progress.rounds(plan)) {
+    const order = SIZES.map((size) => ({ size, at: Math.random() })).sort((a, b) => a.at - b.at);
+    for (const { size } of order) results.get(size).push(await measure(size));
+  }
+  return results;
+}
+
+/** What a check costs without a list, then what is left of its rate with one: by the clock, and by CPU time. */
+function rateRows(results, openssl) {
+  const none = results.get(0);
+  const rawCheck = { name: 'one raw check', value: 1e6 / openssl.one };
+  const kept = SIZES.slice(1).flatMap((size) => {
+    const against = (of) => results.get(size).map((some, round) => of(some, none[round]));
+    return [
+      row({
+        name: `rate with ${listed(size)}, to none`,
+        unit: '×',
+        samples: against((some, none) => some.rate / none.rate),
+        goal: KEEPS_95_PERCENT,
+      }),
+      row({
+        name: `checks a CPU second with ${listed(size)}, to none`,
+        unit: '×',
+        samples: against((some, none) => none.cpu / some.cpu),
+        goal: KEEPS_95_PERCENT,
+      }),
+    ];
+  });
+  return [
+    row({
+      name: 'checks, no ids revoked',
+      unit: '/s',
+      samples: none.map(({ rate }) => rate),
+      limit: { name: 'OpenSSL checking on all cores', value: openssl.all },
+    }),
+    row({ name: 'CPU for a check, no ids revoked', unit: 'µs', samples: none.map(({ cpu }) => cpu), limit: rawCheck }),
+    ...kept,
+  ];
+}
+
+function listed(size) {
+  return `${size.toLocaleString('en')} ids`;
+}
+
+/** Calls `work` again and again, with many calls in flight, for `ms`. */
+async function fullSpeed(ms, work) {
+  const began = performance.now();
+  const until = began + ms;
+  let times = 0;
+  const loop = async () => {
+    while (performance.now() < until) {
+      await work();
+      times++;
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, loop));
+  return { times, seconds: (performance.now() - began) / 1000 };
+}

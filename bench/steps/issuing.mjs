@@ -1,0 +1,73 @@
+import { cpus } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { median, quantile, row } from '../figures.mjs';
+import { orderOf } from '../lab.mjs';
+import { allCores, oneCore } from '../machine.mjs';
+
+const IN_FLIGHT = 32;
+const PROBE_EVERY_MS = 5;
+const QUIET_MS = 1_000;
+
+/** One zone issuing as fast as it can over HTTP, between two measurements of what OpenSSL does on this machine. */
+export async function issuing({ lab, client, plan, progress }) {
+  const [zone] = lab.zones;
+  const order = { url: zone.api.url, path: '/tokens/dataplane', body: orderOf('default'), inFlight: IN_FLIGHT };
+  const { ms } = plan;
+  await client.load({ ...order, ms: plan.warmUpMs });
+  const [one, all, rates, costs, quiet, busy] = [[], [], [], [], [], []];
+  for (const _ of progress.rounds(plan)) {
+    one.push(await oneCore());
+    all.push(await allCores());
+    quiet.push(await healthy(zone, sleep(QUIET_MS)));
+    const before = await zone.cpuSeconds();
+    const load = client.load({ ...order, ms });
+    busy.push(await healthy(zone, load));
+    const { requests, seconds } = await load;
+    rates.push(requests / seconds);
+    costs.push(((await zone.cpuSeconds()) - before) / requests);
+  }
+  const signs = (measured) => measured.map(({ signs }) => signs);
+  const checks = (measured) => median(measured.map(({ checks }) => checks));
+  const microseconds = (seconds) => seconds * 1e6;
+  const unshared = { name: 'as many times one core', value: cpus().length * median(signs(one)) };
+  const signature = { name: 'one raw signature', value: microseconds(1 / median(signs(one))) };
+  const section = {
+    title: `Issuing dataplane tokens on one zone over HTTP, ${IN_FLIGHT} in flight`,
+    rows: [
+      row({
+        name: 'tokens',
+        unit: '/s',
+        samples: rates,
+        limit: { name: 'OpenSSL signing on all cores', value: median(signs(all)) },
+      }),
+      row({ name: 'OpenSSL signing on all cores', unit: '/s', samples: signs(all), limit: unshared }),
+      row({ name: 'OpenSSL signing on one core', unit: '/s', samples: signs(one) }),
+      row({ name: 'CPU of the zone for a token', unit: 'µs', samples: costs.map(microseconds), limit: signature }),
+      row({
+        name: 'GET /healthy meanwhile, p99',
+        unit: 'ms',
+        samples: busy.map((times) => quantile(times, 0.99)),
+        value: quantile(busy.flat(), 0.99),
+        limit: { name: 'the same while idle', value: quantile(quiet.flat(), 0.99) },
+      }),
+    ],
+  };
+  return { section, openssl: { one: checks(one), all: checks(all) } };
+}
+
+/** Times of GET /healthy on the diagnostics port, one after another, until something is over. */
+async function healthy({ diagnostics }, until) {
+  const times = [];
+  let over = false;
+  const end = () => {
+    over = true;
+  };
+  until.then(end, end);
+  while (!over) {
+    const began = performance.now();
+    await diagnostics.call('GET', '/healthy');
+    times.push(performance.now() - began);
+    await sleep(PROBE_EVERY_MS);
+  }
+  return times;
+}

@@ -1,0 +1,30 @@
+import { median, row } from '../figures.mjs';
+import { Lab } from '../lab.mjs';
+import { bareNode } from '../machine.mjs';
+
+const MB = 1e6;
+
+/** From nothing to the first token that a zone issues. @returns the rows, and the last of the labs, which still runs */
+export async function start({ plan, progress }) {
+  const [serving, issuing, bare] = [[], [], []];
+  const rss = new Map();
+  let lab;
+  for (const _ of progress.rounds(plan)) {
+    await lab?.stop();
+    bare.push(await bareNode());
+    lab = await Lab.start();
+    serving.push(lab.servingAfterMs / 1000);
+    issuing.push(lab.issuingAfterMs / 1000);
+    for (const controlPlane of lab.all) {
+      rss.set(controlPlane.name, [...(rss.get(controlPlane.name) ?? []), (await controlPlane.rssBytes()) / MB]);
+    }
+  }
+  const began = { name: 'a bare Node.js process', value: median(bare.map(({ ms }) => ms / 1000)) };
+  const memory = { name: 'a bare Node.js process', value: median(bare.map(({ rssBytes }) => rssBytes / MB)) };
+  const rows = [
+    row({ name: 'global and 2 zones to the first zone token', unit: 's', samples: issuing, limit: began }),
+    row({ name: 'of which until all serve', unit: 's', samples: serving }),
+    ...[...rss].map(([name, samples]) => row({ name: `memory of ${name}`, unit: 'MB', samples, limit: memory })),
+  ];
+  return { lab, section: { title: 'Start', rows } };
+}
