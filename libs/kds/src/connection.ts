@@ -55,6 +55,8 @@ export class Connection {
   readonly #subscription: Subscription;
   #receiver: Receiver | undefined;
   #sender: Sender | undefined;
+  /** This global was named to be adopted: what this zone made on its own gives way to it. */
+  #adopting = false;
   #over = false;
 
   constructor(parts: ConnectionParts, link: Link, events: ConnectionEvents) {
@@ -92,7 +94,7 @@ export class Connection {
     const receiver = new Receiver({
       zone: hello.zone,
       metadata,
-      syncer,
+      apply: (type, response, first) => syncer.apply(type, response, { replace: first, takeOver: this.#adopting }),
       send,
       events: {
         objectTo: (type, response, first) => this.#objectTo(type, response, first),
@@ -124,31 +126,31 @@ export class Connection {
   }
 
   #objectTo(type: ResourceType, response: DeltaDiscoveryResponse, first: boolean): string | undefined {
-    const objection = type === IDENTITY ? identityObjection(response, this.#parts, first) : undefined;
+    const objection = type === IDENTITY ? this.#objectToIdentity(idToldBy(response), first) : undefined;
     if (objection === undefined) this.#events.answered();
     else this.#events.refused(objection);
     return objection;
   }
+
+  /** Two globals make different keys of the same names: taking the second for the first would replace them all. */
+  #objectToIdentity(told: string | undefined, first: boolean): string | undefined {
+    const { view, adoptClusterId } = this.#parts;
+    const known = clusterIdOf(view);
+    this.#adopting ||= told !== undefined && told === adoptClusterId;
+    if (known === undefined || told === known || this.#adopting || (told === undefined && !first)) return undefined;
+    if (told === undefined) return 'global does not tell its cluster id, and this zone belongs to one that has one';
+    return (
+      `this zone belongs to the global control plane with cluster id ${known}, and this one has ${told}: ` +
+      `its keys would replace those that this zone has. To adopt it, start the zone with KOGUMA_MULTIZONE_ZONE_ADOPT_CLUSTER_ID=${told}`
+    );
+  }
 }
 
-/** Two globals make different keys of the same names: taking the second for the first would replace them all. */
-function identityObjection(
-  response: DeltaDiscoveryResponse,
-  { view, adoptClusterId }: ConnectionParts,
-  first: boolean,
-): string | undefined {
-  const known = clusterIdOf(view);
-  const told = response.resources
+function idToldBy(response: DeltaDiscoveryResponse): string | undefined {
+  const config = response.resources
     .map((resource) => decodeResource(IDENTITY, resource))
     .find(({ key }) => key.name === CLUSTER_ID_NAME);
-  const id = (told?.spec as ConfigSpec | undefined)?.config;
-  if (known === undefined || id === known || (id === undefined && !first)) return undefined;
-  if (id === undefined) return 'global does not tell its cluster id, and this zone belongs to one that has one';
-  if (id === adoptClusterId) return undefined;
-  return (
-    `this zone belongs to the global control plane with cluster id ${known}, and this one has ${id}: ` +
-    `its keys would replace those that this zone has. To adopt it, start the zone with KOGUMA_MULTIZONE_ZONE_ADOPT_CLUSTER_ID=${id}`
-  );
+  return (config?.spec as ConfigSpec | undefined)?.config;
 }
 
 /** The id of the global that this control plane belongs to, or is; undefined before it is known. */

@@ -82,7 +82,7 @@ export class KdsServer implements KdsEndpoint {
     const receiver = new Receiver({
       zone,
       metadata: { version: { kumaCp: { version: VERSION } }, config: '', 'control-plane-id': instanceId },
-      syncer,
+      apply: (type, response, first) => syncer.apply(type, response, { replace: first }),
       send,
       events: {
         applied: (type, _nonce, error) =>

@@ -2,14 +2,15 @@ import { ControlPlaneError } from '@koguma/core';
 import type { ResourceType } from '@koguma/resources';
 import { DeltaDiscoveryRequest, type DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { StreamIn, StreamOut } from './link.js';
-import type { Syncer } from './syncer.js';
+import type { Refusal } from './syncer.js';
 
 interface Parts {
   /** The zone's name: Kuma puts it into each request, whichever side asks. */
   readonly zone: string;
   /** What this side tells of itself in the first request of each type (Kuma's node metadata). */
   readonly metadata: Readonly<Record<string, unknown>>;
-  readonly syncer: Syncer;
+  /** Applies a response; answers what was refused of it. */
+  readonly apply: (type: ResourceType, response: DeltaDiscoveryResponse, first: boolean) => Promise<Refusal[]>;
   readonly send: StreamOut<DeltaDiscoveryRequest>;
   readonly events: ReceiverEvents;
 }
@@ -99,7 +100,7 @@ export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
   }
 
   async #handle(response: DeltaDiscoveryResponse): Promise<void> {
-    const { events, syncer } = this.#parts;
+    const { events, apply } = this.#parts;
     const type = response.typeUrl as ResourceType;
     const seen = this.#types.get(type);
     if (seen === undefined) return; // never asked for; answering would pretend that it was applied
@@ -108,7 +109,7 @@ export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
       this.#answer(type, response.nonce, objection);
       return this.end(new ControlPlaneError('conflict', objection));
     }
-    const refusals = await syncer.apply(type, response, !seen);
+    const refusals = await apply(type, response, !seen);
     if (this.#over) return;
     const error = refusals.map(({ name, reason }) => `${name}: ${reason}`).join('\n') || undefined;
     this.#answer(type, response.nonce, error);

@@ -81,6 +81,15 @@ describe('applying what global sends', () => {
     expect(contents()).toEqual({ mine: 'own' });
   });
 
+  it('takes the place of what this zone made itself when it joins a global, but for its users’ own and what nobody knows', async () => {
+    await putSecret(zone, LIST, 'own');
+    await putSecret(zone, 'zone-ingress-token-revocations', 'own');
+    await putSecret(zone, 'user-token-revocations', 'own');
+    await putSecret(zone, 'mine', 'own');
+    expect(await apply([secret(LIST, 'global’s')], { replace: true, takeOver: true })).toEqual([]);
+    expect(contents()).toEqual({ [LIST]: 'global’s', 'user-token-revocations': 'own', mine: 'own' });
+  });
+
   it.each(['user-token-signing-key-1', 'user-token-revocations', 'admin-user-token'])(
     'refuses %s, which must not cross',
     async (name) => {
@@ -102,7 +111,11 @@ function secret(name: string, text: string) {
 
 function apply(
   resources: ReturnType<typeof secret>[],
-  { removed = [], replace = false }: { removed?: string[]; replace?: boolean } = {},
+  {
+    removed = [],
+    replace = false,
+    takeOver = false,
+  }: { removed?: string[]; replace?: boolean; takeOver?: boolean } = {},
 ) {
   const response = DeltaDiscoveryResponse.fromPartial({
     typeUrl: 'GlobalSecret',
@@ -110,7 +123,7 @@ function apply(
     resources,
     removedResources: removed,
   });
-  return syncer.apply('GlobalSecret', response, replace);
+  return syncer.apply('GlobalSecret', response, { replace, takeOver });
 }
 
 function contents(): Record<string, string> {

@@ -1,4 +1,4 @@
-import { isKeptLocal } from '@koguma/auth';
+import { isKeptLocal, secretRole } from '@koguma/auth';
 import type { Clock, Log } from '@koguma/core';
 import { ControlPlaneError } from '@koguma/core';
 import {
@@ -43,31 +43,32 @@ export class Syncer {
   }
 
   /**
-   * @param replace the first response of a type on a stream: whatever global does not list any more is deleted
+   * @param replace the first response of a type on a stream: whatever the peer does not list any more is deleted
+   * @param takeOver what this control plane made itself gives way, too, except what belongs to it alone
    * @returns what was refused; what was applied is in the view by then
    */
-  async apply(type: ResourceType, response: DeltaDiscoveryResponse, replace: boolean): Promise<Refusal[]> {
+  async apply(
+    type: ResourceType,
+    response: DeltaDiscoveryResponse,
+    { replace, takeOver = false }: { replace: boolean; takeOver?: boolean },
+  ): Promise<Refusal[]> {
+    const owns = (resource: Resource) => this.#parts.mirror.owns(resource) || (takeOver && givesWay(resource));
     const refusals: Refusal[] = [];
     const { wanted, unreadable } = this.#read(type, response, refusals);
     await this.#parts.manager.system(async (tx) => {
-      const mirrored = new Map(
-        (await tx.list(type))
-          .filter((resource) => this.#parts.mirror.owns(resource))
-          .map((resource) => [keyText(resource), resource]),
-      );
-      const gone = replace
-        ? [...mirrored.values()]
-        : response.removedResources.map((name) => parseWireName(type, name));
+      const mirrored = (await tx.list(type)).filter(owns);
+      const present = new Set(mirrored.map(keyText));
+      const gone = replace ? mirrored : response.removedResources.map((name) => parseWireName(type, name));
       for (const key of gone) {
-        const stays = wanted.has(keyText(key)) || unreadable.has(keyText(key)) || !mirrored.has(keyText(key));
+        const stays = wanted.has(keyText(key)) || unreadable.has(keyText(key)) || !present.has(keyText(key));
         if (!stays) await tx.delete({ type, mesh: key.mesh, name: key.name });
       }
       for (const crossing of wanted.values()) {
-        const refusal = await this.#take(tx, crossing);
+        const refusal = await this.#take(tx, crossing, owns);
         if (refusal !== undefined) refusals.push({ name: describe(crossing.key), reason: refusal });
       }
     });
-    for (const { name, reason } of refusals) this.#parts.log.warn('refused a resource from global', { name, reason });
+    for (const { name, reason } of refusals) this.#parts.log.warn('refused a resource of a peer', { name, reason });
     return refusals;
   }
 
@@ -87,11 +88,11 @@ export class Syncer {
   }
 
   /** @returns why the resource is not taken; undefined when it is, or was there already */
-  async #take(tx: StoreTransaction, crossing: Crossing): Promise<string | undefined> {
+  async #take(tx: StoreTransaction, crossing: Crossing, owns: Owns): Promise<string | undefined> {
     const stored = await tx.get(crossing.key);
     // First: after a reconnect nearly everything is as it was, and reading every key again is not free.
-    if (stored && isSame(stored, crossing) && this.#parts.mirror.owns(stored)) return undefined;
-    const refusal = this.#objection(crossing, stored);
+    if (stored && isSame(stored, crossing) && owns(stored)) return undefined;
+    const refusal = this.#objection(crossing, stored, owns);
     if (refusal !== undefined) return refusal;
     const now = this.#parts.clock.wall();
     const { key, spec, labels } = crossing;
@@ -108,15 +109,22 @@ export class Syncer {
     }
   }
 
-  #objection({ key, spec, labels }: Crossing, stored: Resource | undefined): string | undefined {
+  #objection({ key, spec, labels }: Crossing, stored: Resource | undefined, owns: Owns): string | undefined {
     if (isKeptLocal(key)) return 'it belongs to one control plane and must not cross';
-    if (stored && !this.#parts.mirror.owns(stored)) return 'there is another of that name here: delete it first';
+    if (stored && !owns(stored)) return 'there is another of that name here: delete it first';
     const parsed = RESOURCE_TYPES[key.type].spec.safeParse(spec);
     if (!parsed.success) return parsed.error.issues.map(({ message }) => message).join('; ');
     const write = { key, previous: stored, next: { spec, labels } };
     const violations = this.#parts.checks.flatMap((hook) => hook.validate?.(write).violations ?? []);
     return violations.length === 0 ? undefined : violations.map(({ field, reason }) => `${field} ${reason}`).join('; ');
   }
+}
+
+type Owns = (resource: Resource) => boolean;
+
+/** What a zone that joins a global loses to it: all that the token system reads, but for its users' own. */
+function givesWay(resource: Resource): boolean {
+  return !isKeptLocal(resource) && (resource.type !== 'GlobalSecret' || secretRole(resource).role !== 'other');
 }
 
 function isSame(stored: Resource, { spec, labels }: Crossing): boolean {
