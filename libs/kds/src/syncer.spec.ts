@@ -72,6 +72,16 @@ describe('applying what global sends', () => {
     expect(contents()).toEqual({ [LIST]: 'a' });
   });
 
+  it('tells each refusal once, also when the store has to run the transaction again', async () => {
+    await putSecret(zone, 'mine', 'own');
+    const { transaction } = zone.store;
+    zone.store.transaction = async (work) => {
+      await transaction.call(zone.store, work);
+      return transaction.call(zone.store, work) as ReturnType<typeof transaction<Awaited<ReturnType<typeof work>>>>;
+    };
+    expect(await apply([secret('mine', 'global’s')])).toHaveLength(1);
+  });
+
   it('refuses the place of a resource that this zone made itself', async () => {
     await putSecret(zone, 'mine', 'own');
     const refused = await apply([secret('mine', 'global’s')]);

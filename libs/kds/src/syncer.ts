@@ -55,7 +55,9 @@ export class Syncer {
     const owns = (resource: Resource) => this.#parts.mirror.owns(resource) || (takeOver && givesWay(resource));
     const refusals: Refusal[] = [];
     const { wanted, unreadable } = this.#read(type, response, refusals);
+    const unread = refusals.length;
     await this.#parts.manager.system(async (tx) => {
+      refusals.length = unread; // a store may run this twice, and each refusal is told once
       const mirrored = (await tx.list(type)).filter(owns);
       const present = new Set(mirrored.map(keyText));
       const gone = replace ? mirrored : response.removedResources.map((name) => parseWireName(type, name));
