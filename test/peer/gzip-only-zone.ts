@@ -11,6 +11,9 @@ export class GzipOnlyZone {
   readonly #session: ClientHttp2Session;
   readonly #stream: ClientHttp2Stream;
   headers: IncomingHttpHeaders | undefined;
+  /** gRPC's, once global has ended the stream. */
+  status: number | undefined;
+  statusText = '';
   #bytes = Buffer.alloc(0);
 
   constructor(
@@ -32,7 +35,9 @@ export class GzipOnlyZone {
     });
     this.#stream.on('response', (headers) => {
       this.headers = headers;
+      this.#ended(headers); // all in one when there was nothing but an error
     });
+    this.#stream.on('trailers', (trailers) => this.#ended(trailers));
     this.#stream.on('error', () => undefined);
     this.#stream.on('data', (chunk: Buffer) => this.#read(chunk));
   }
@@ -51,6 +56,12 @@ export class GzipOnlyZone {
 
   stop(): void {
     this.#session.destroy();
+  }
+
+  #ended(headers: IncomingHttpHeaders): void {
+    if (headers['grpc-status'] === undefined) return;
+    this.status = Number(headers['grpc-status']);
+    this.statusText = decodeURIComponent(String(headers['grpc-message'] ?? ''));
   }
 
   /** A message is one byte that tells whether it is compressed, four for its length, and itself. */

@@ -1,6 +1,16 @@
 import { createHash } from 'node:crypto';
 import { isInMesh, specTypeUrl } from './kuma-types.js';
-import { config, kumaResource, mesh as meshMessage, secret, type WireResource } from './messages.js';
+import {
+  type Codec,
+  config,
+  dataplane,
+  kumaResource,
+  mesh as meshMessage,
+  secret,
+  type WireResource,
+  zoneEgress,
+  zoneIngress,
+} from './messages.js';
 
 /** A resource as a Kuma control plane keeps it: the spec stays in bytes. */
 export interface Item {
@@ -28,6 +38,11 @@ export function meshSecret(mesh: string, name: string, text: string, labels: Lab
 
 export function meshNamed(name: string, labels: Labels = {}): Item {
   return { type: 'Mesh', mesh: '', name, labels, spec: meshMessage.encode({}) };
+}
+
+export function dataplaneNamed(mesh: string, name: string, networking: object): Item {
+  const labels = { 'kuma.io/mesh': mesh };
+  return { type: 'Dataplane', mesh, name, labels, spec: dataplane.encode({ networking }) };
 }
 
 export function clusterId(id: string): Item {
@@ -80,11 +95,19 @@ export function fromWire(type: string, { name: wireName, version, resource }: Wi
   return item;
 }
 
+const SPECS: Readonly<Record<string, Pick<Codec<unknown>, 'decode'>>> = {
+  Secret: secret,
+  GlobalSecret: secret,
+  Config: config,
+  Mesh: meshMessage,
+  Dataplane: dataplane,
+  ZoneIngress: zoneIngress,
+  ZoneEgress: zoneEgress,
+};
+
 function checkSpec({ type, spec }: Item): void {
-  if (type === 'Secret' || type === 'GlobalSecret') secret.decode(spec);
-  else if (type === 'Config') config.decode(spec);
-  else if (type === 'Mesh') meshMessage.decode(spec);
-  else if (specTypeUrl(type) === '') JSON.parse(Buffer.from(spec).toString());
+  if (specTypeUrl(type) === '') JSON.parse(Buffer.from(spec).toString());
+  else SPECS[type]?.decode(spec);
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -27,7 +27,18 @@ interface Session {
   readonly responses: Response[];
   readonly server: DeltaServer;
   readonly stream: ToZone;
+  /** When it was opened, in milliseconds. */
+  readonly at: number;
   open: boolean;
+}
+
+/** What a zone answered when it was asked. */
+interface Report {
+  readonly zone: string;
+  readonly type: string;
+  readonly identifier: string | undefined;
+  readonly items: readonly Item[];
+  readonly removed: readonly string[];
 }
 
 type Method = 'healthCheck' | 'xdsConfigs' | 'stats' | 'clusters';
@@ -41,12 +52,15 @@ const STAYS = ['user-token-signing-key', 'user-token-revocations', 'admin-user-t
 export class KumaGlobal {
   /** All streams that zones have opened, oldest first. */
   readonly sessions: Session[] = [];
-  /** What zones sent when they were asked. */
-  readonly reports: { readonly zone: string; readonly type: string; readonly items: readonly Item[] }[] = [];
+  readonly reports: Report[] = [];
+  /** Why it had to end a stream because of what came. */
+  readonly failures: string[] = [];
   /** What would have ended the process. */
   readonly crashes: string[] = [];
   /** Methods that were called and are not there. */
   readonly unimplemented: Method[] = [];
+  /** Set, each new stream to a zone is ended at once with this code. */
+  endsAtOnce: status | undefined;
   readonly #items = new Map<string, Item>();
   readonly #fromZones = new Set<FromZone>();
   readonly #stamps: boolean;
@@ -136,11 +150,24 @@ export class KumaGlobal {
       },
       identifier: 'global',
     });
-    const session: Session = { zone, metadata, requests: [], responses, server, stream, open: true };
+    const session: Session = {
+      zone,
+      metadata,
+      requests: [],
+      responses,
+      server,
+      stream,
+      at: performance.now(),
+      open: true,
+    };
     this.sessions.push(session);
     const over = () => {
       session.open = false;
     };
+    if (this.endsAtOnce !== undefined) {
+      over();
+      return void stream.emit('error', { code: this.endsAtOnce, details: 'stream failed' });
+    }
     stream.on('data', (request: DiscoveryRequest) => {
       session.requests.push(request);
       if (!request.node) return this.#crash(`a request for ${request.typeUrl} without a node`);
@@ -166,9 +193,15 @@ export class KumaGlobal {
     if (zone === undefined) return;
     this.#fromZones.add(stream);
     stream.on('data', (response: DiscoveryResponse) => {
-      const { typeUrl, nonce, resources } = response;
-      this.reports.push({ zone, type: typeUrl, items: resources.map((resource) => fromWire(typeUrl, resource)) });
-      stream.write({ node: { id: zone }, typeUrl, responseNonce: nonce });
+      const { typeUrl, nonce, removedResources: removed, controlPlane } = response;
+      try {
+        const items = response.resources.map((resource) => fromWire(typeUrl, resource));
+        this.reports.push({ zone, type: typeUrl, identifier: controlPlane?.identifier, items, removed });
+        stream.write({ node: { id: zone }, typeUrl, responseNonce: nonce });
+      } catch (error) {
+        this.failures.push((error as Error).message);
+        stream.emit('error', { code: status.INTERNAL, details: 'stream failed' });
+      }
     });
     const over = () => this.#fromZones.delete(stream);
     stream.on('error', over);

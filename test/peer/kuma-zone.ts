@@ -56,8 +56,10 @@ export class KumaZone {
   readonly failures: string[] = [];
   /** What would have ended the process. */
   readonly crashes: string[] = [];
-  /** Types that global asked for. */
-  readonly asked: string[] = [];
+  /** All that it answered to global. */
+  readonly told: Partial<DiscoveryResponse>[] = [];
+  /** All that global said on the stream on which it asks. */
+  readonly heard: DiscoveryRequest[] = [];
   connections = 0;
   healthChecks = 0;
   readonly #options: KumaZoneOptions;
@@ -106,6 +108,11 @@ export class KumaZone {
     this.#connection?.changed(item.type);
   }
 
+  deleteOwn(item: Item): void {
+    this.store.deleteOwn(item);
+    this.#connection?.changed(item.type);
+  }
+
   /** The responses of a type, oldest first. */
   of(type: string): readonly Received[] {
     return this.responses.filter((response) => response.type === type);
@@ -148,7 +155,10 @@ class Connection {
     });
     this.#outgoing = new DeltaServer({
       snapshot: (type) => this.#snapshot(type),
-      send: (response) => this.#responses?.write(response),
+      send: (response) => {
+        this.#zone.told.push(response);
+        this.#responses?.write(response);
+      },
       identifier: zone.name,
     });
     for (const open of shuffled([...SYNC_STREAMS, ...ADMIN_STREAMS, 'healthCheck'] as const, this.#seed)) {
@@ -236,11 +246,11 @@ class Connection {
     this.#responses = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, this.#metadata());
     this.#watch('zoneToGlobal', this.#responses);
     this.#responses.on('data', (request: DiscoveryRequest) => {
+      this.#zone.heard.push(request);
       if (!request.node) {
         this.#zone.crashes.push(`global asked for ${request.typeUrl} without a node`);
         return void setImmediate(() => this.#zone.stop());
       }
-      if (request.responseNonce === '') this.#zone.asked.push(request.typeUrl);
       this.#outgoing.request(request);
     });
   }

@@ -79,6 +79,41 @@ const DEFINITIONS = [
      repeated string skip_creating_initial_policies = 8;
      bytes mesh_services = 9;
    }
+   message Dataplane { Networking networking = 1; bytes metrics = 2; bytes probes = 3; }
+   message Networking {
+     repeated Inbound inbound = 1;
+     repeated bytes outbound = 2;
+     Gateway gateway = 3;
+     bytes transparent_proxying = 4;
+     string address = 5;
+     string advertised_address = 7;
+     Admin admin = 8;
+     repeated bytes listeners = 9;
+   }
+   message Inbound {
+     map<string, string> tags = 2;
+     uint32 port = 3;
+     uint32 service_port = 4;
+     string address = 5;
+     string service_address = 6;
+     bytes health = 7;
+     bytes service_probe = 8;
+     int32 state = 9;
+     string name = 10;
+     string protocol = 11;
+   }
+   message Gateway { map<string, string> tags = 1; int32 type = 2; }
+   message Admin { uint32 port = 1; }
+   message ZoneIngress { string zone = 1; IngressNetworking networking = 2; repeated bytes available_services = 3; }
+   message IngressNetworking {
+     string address = 1;
+     string advertised_address = 2;
+     uint32 port = 3;
+     uint32 advertised_port = 4;
+     Admin admin = 5;
+   }
+   message ZoneEgress { string zone = 1; EgressNetworking networking = 2; }
+   message EgressNetworking { string address = 1; uint32 port = 2; Admin admin = 3; }
    message ZoneHealthCheckRequest {}
    message ZoneHealthCheckResponse { google.protobuf.Duration interval = 1; }
    message AdminRequest {
@@ -211,6 +246,13 @@ export const kumaResource = codec<KumaResourceMessage>('kuma.mesh.v1alpha1.KumaR
 export const secret = codec<{ readonly data: { readonly value: Uint8Array } | null }>('kuma.system.v1alpha1.Secret');
 export const config = codec<{ readonly config: string }>('kuma.system.v1alpha1.Config');
 export const mesh = codec<Record<string, unknown>>('kuma.mesh.v1alpha1.Mesh');
+export const dataplane = codec<{ readonly networking: object | null }>('kuma.mesh.v1alpha1.Dataplane');
+export const zoneIngress = codec<{ readonly zone: string; readonly networking: object | null }>(
+  'kuma.mesh.v1alpha1.ZoneIngress',
+);
+export const zoneEgress = codec<{ readonly zone: string; readonly networking: object | null }>(
+  'kuma.mesh.v1alpha1.ZoneEgress',
+);
 export const healthCheckRequest = codec<Record<string, never>>('kuma.mesh.v1alpha1.ZoneHealthCheckRequest');
 export const healthCheckResponse = codec<{ readonly interval: { readonly seconds: number } | null }>(
   'kuma.mesh.v1alpha1.ZoneHealthCheckResponse',

@@ -4,7 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { clusterId, globalSecret, type Item, meshNamed, meshSecret } from '../peer/items.js';
 import { KumaGlobal } from '../peer/kuma-global.js';
 import { KumaKey } from '../peer/kuma-keys.js';
-import { fromStruct } from '../peer/messages.js';
+import { hashedName } from '../peer/kuma-types.js';
+import { dataplane, fromStruct } from '../peer/messages.js';
 import { inSync, labOf, settle } from './peer-lab.js';
 
 const OURS = ['Config', 'GlobalSecret', 'Mesh', 'Secret'];
@@ -224,6 +225,61 @@ async function inSyncExceptFor(types: readonly string[]): Promise<void> {
   }, 'the zone has answered what it asked for');
 }
 
+describe('the proxies of a zone of ours', () => {
+  const SPEC = {
+    networking: { address: '10.0.0.1', inbound: [{ port: 8080, servicePort: 80, tags: { 'kuma.io/service': 'web' } }] },
+  };
+  const reported = (type: string) => global.reports.filter((report) => report.type === type && report.zone === 'east');
+  const put = async (path: string, body: object) => {
+    const name = path.split('/').at(-1);
+    const mesh = path.includes('/meshes/') ? { mesh: MESH } : {};
+    expect((await zone().call('PUT', path, { name, ...mesh, ...body })).status).toBeLessThan(300);
+  };
+
+  it('are told to a Kuma global, under names that no other zone’s have', async () => {
+    await put(`/meshes/${MESH}/dataplanes/web-1`, { type: 'Dataplane', ...SPEC });
+    await put('/zoneingresses/in-1', { type: 'ZoneIngress', networking: { address: '10.0.0.2', port: 10_001 } });
+    await put('/zoneegresses/out-1', { type: 'ZoneEgress', networking: { address: '10.0.0.3', port: 10_002 } });
+    const newest = (type: string) => reported(type).at(-1)?.items[0];
+    for (const [type, mesh, name] of [
+      ['Dataplane', MESH, 'web-1'],
+      ['ZoneIngress', '', 'in-1'],
+      ['ZoneEgress', '', 'out-1'],
+    ] as const) {
+      await lab.until(() => newest(type) !== undefined, `the global has the ${type}`);
+      const origin = { 'kuma.io/origin': 'zone', 'kuma.io/zone': 'east' };
+      expect(newest(type)).toMatchObject({
+        mesh,
+        name: hashedName({ mesh, name, labels: { 'kuma.io/zone': 'east' } }),
+        labels: { ...origin, 'kuma.io/display-name': name },
+      });
+      expect(reported(type).at(-1)?.identifier).toBe('east');
+    }
+    expect(dataplane.decode(newest('Dataplane')?.spec ?? Buffer.of())).toMatchObject(SPEC);
+  });
+
+  it('are told as they change and go', async () => {
+    const name = hashedName({ mesh: MESH, name: 'web-1', labels: { 'kuma.io/zone': 'east' } });
+    const { length } = reported('Dataplane');
+    await put(`/meshes/${MESH}/dataplanes/web-1`, {
+      type: 'Dataplane',
+      networking: { ...SPEC.networking, address: '10.9.9.9' },
+    });
+    await lab.until(() => reported('Dataplane').length === length + 1, 'the global has the change');
+    expect(reported('Dataplane')[length]?.items.map((item) => item.name)).toEqual([name]);
+    expect((await zone().call('DELETE', `/meshes/${MESH}/dataplanes/web-1`)).status).toBe(200);
+    await lab.until(() => reported('Dataplane').length === length + 2, 'the global knows that it is gone');
+    expect(reported('Dataplane')[length + 1]).toMatchObject({ items: [], removed: [`${name}.${MESH}`] });
+  });
+
+  it('are all that it tells: it leaves unanswered what else a Kuma global asks for', () => {
+    expect(new Set(global.reports.map(({ type }) => type))).toEqual(
+      new Set(['Dataplane', 'ZoneEgress', 'ZoneIngress']),
+    );
+    expect(global.failures).toEqual([]);
+  });
+});
+
 describe('what a zone of ours says to a Kuma global', () => {
   const requests = () => global.session?.requests ?? [];
 
@@ -272,9 +328,5 @@ describe('what a zone of ours says to a Kuma global', () => {
     await settle();
     expect(requests().length).toBe(before);
     expect(global.sessions).toHaveLength(1);
-  });
-
-  it('is nothing that a zone may not send: no keys, and no types that were not asked for', () => {
-    expect(global.reports.filter(({ type }) => OURS.includes(type))).toEqual([]);
   });
 });

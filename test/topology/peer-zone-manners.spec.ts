@@ -132,7 +132,10 @@ describe('a zone that', () => {
       answer: (usual, send, { typeUrl }) =>
         send({ ...usual, resourceNamesSubscribe: ['*'], errorDetail: { message: typeUrl === 'Mesh' ? '' : 'no' } }),
     });
-    await lab.until(() => hasAll(zone), 'it has the first responses');
+    await lab.until(async () => {
+      const types = (await rowOf('refuser'))?.types ?? [];
+      return types.length === OURS.length && types.every(({ lastError }) => lastError !== null);
+    }, 'global knows that all is refused');
     await settle();
     expect(zone.responses).toHaveLength(OURS.length);
     for (const type of OURS) {
@@ -202,6 +205,14 @@ describe('a zone that', () => {
     expect(['identity', 'gzip', undefined]).toContain(zone.headers?.['grpc-encoding']);
     expect(zone.responses.map(({ typeUrl }) => typeUrl).sort()).toEqual(OURS);
     expect((await rowOf('gzip-only'))?.state).toBe('Online');
+  });
+
+  it.each(['', 'not a label', 'x'.repeat(64)])('calls itself %j is refused, and told why', async (name) => {
+    const zone = new GzipOnlyZone(name, address);
+    peers.push(zone);
+    await lab.until(() => zone.status !== undefined, 'global has ended the stream');
+    expect(zone.status).toBe(status.INVALID_ARGUMENT);
+    expect(zone.statusText).toContain('client-id');
   });
 
   it('sends a long configuration with each first request is served', async () => {

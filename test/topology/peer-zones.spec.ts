@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { decodeToken, type Lab, startLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { globalSecret, type Item, meshSecret, textOf } from '../peer/items.js';
+import { dataplaneNamed, globalSecret, type Item, meshSecret, textOf } from '../peer/items.js';
 import { publicHalf } from '../peer/kuma-keys.js';
+import { hashedName } from '../peer/kuma-types.js';
 import { KumaZone } from '../peer/kuma-zone.js';
 import { globalReport, zoneOverviews } from './reports.js';
 
@@ -254,6 +255,71 @@ describe('Kuma zones and a zone of ours on one global', () => {
     expect(named(newer.store.list('Secret'))).toEqual(expect.arrayContaining(['another', 'of-the-zone']));
     for (const zone of [newer, older]) {
       expect(named(zone.store.list('GlobalSecret'))).toContain('user-token-signing-key-1');
+    }
+  });
+});
+
+describe('what Kuma zones have for global', () => {
+  const networking = {
+    address: '10.0.0.1',
+    inbound: [{ port: 8080, servicePort: 80, tags: { 'kuma.io/service': 'web', 'kuma.io/zone': 'newer' } }],
+    admin: { port: 9901 },
+  };
+  const web = (address = networking.address) => dataplaneNamed('default', 'web-1', { ...networking, address });
+  const onGlobal = async () => {
+    const { body } = await lab.global.get<{ items: { name: string; labels: object; networking: object }[] }>(
+      '/meshes/default/dataplanes',
+    );
+    return body.items;
+  };
+
+  it('is asked of them type by type, with their name in each message', () => {
+    for (const zone of [newer, older]) {
+      const asked = zone.heard.filter(({ responseNonce }) => responseNonce === '');
+      expect(asked.map(({ typeUrl }) => typeUrl).sort()).toEqual(['Dataplane', 'ZoneEgress', 'ZoneIngress']);
+      expect(asked.map(({ resourceNamesSubscribe }) => resourceNamesSubscribe)).toEqual(asked.map(() => ['*']));
+      expect(zone.heard.map(({ node }) => node?.id)).toEqual(zone.heard.map(() => zone.name));
+      expect(asked.every(({ node }) => node?.metadata)).toBe(true);
+    }
+  });
+
+  it('is on global under the names that they gave it, as theirs', async () => {
+    newer.putOwn(web());
+    older.putOwn(web());
+    await lab.until(async () => (await onGlobal()).length === 2, 'global has both');
+    const stampOf = (zone: string) => ({ 'kuma.io/origin': 'zone', 'kuma.io/zone': zone, 'kuma.io/mesh': 'default' });
+    const expected = ['newer', 'older'].map((zone) => ({
+      name: hashedName({ mesh: 'default', name: 'web-1', labels: { 'kuma.io/zone': zone } }),
+      labels: { ...stampOf(zone), 'kuma.io/display-name': 'web-1' },
+      networking,
+    }));
+    const items = [...(await onGlobal())].sort((a, b) =>
+      JSON.stringify(a.labels).localeCompare(JSON.stringify(b.labels)),
+    );
+    expect(items).toMatchObject(expected);
+  });
+
+  it('changes and goes as they say, and is not what another zone says', async () => {
+    newer.putOwn(web('10.9.9.9'));
+    await lab.until(async () => JSON.stringify(await onGlobal()).includes('10.9.9.9'), 'global has the change');
+    newer.deleteOwn(web());
+    await lab.until(async () => (await onGlobal()).length === 1, 'it is gone from global');
+    expect(await onGlobal()).toMatchObject([{ labels: { 'kuma.io/zone': 'older' } }]);
+    older.deleteOwn(web());
+    await lab.until(async () => (await onGlobal()).length === 0, 'both are gone');
+  });
+
+  it('is acknowledged once a response, by its nonce', async () => {
+    for (const zone of [newer, older]) {
+      const told = zone.told.map(({ typeUrl, nonce }) => `${typeUrl} ${nonce}`);
+      const answers = () => zone.heard.filter(({ responseNonce }) => responseNonce !== '');
+      await lab.until(() => answers().length >= told.length, `${zone.name} has all answers`);
+      expect(
+        answers()
+          .map(({ typeUrl, responseNonce }) => `${typeUrl} ${responseNonce}`)
+          .sort(),
+      ).toEqual(told.sort());
+      expect(answers().filter(({ errorDetail }) => errorDetail)).toEqual([]);
     }
   });
 });

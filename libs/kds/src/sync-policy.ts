@@ -96,10 +96,14 @@ export interface Mirror {
   take(crossing: Crossing): Crossing;
 }
 
-/** Meshes are global's alone; of the other types a zone may have its own, which no sync touches. */
+/**
+ * Meshes are global's alone; of the other types a zone may have its own, which no sync touches. What comes from global
+ * is written down as global's, also where global does not say so: Kuma's did not before 2.6, and what is stored without
+ * a label could never be changed or taken away again.
+ */
 export const mirrorOfGlobal: Mirror = {
   owns: (resource) => resource.type === 'Mesh' || isFromGlobal(resource),
-  take: (crossing) => crossing,
+  take: ({ key, spec, labels }) => ({ key, spec, labels: { ...labels, [LABEL.origin]: 'global' } }),
 };
 
 /** A zone speaks for itself alone: whatever it says, global writes down that the zone said it. */
