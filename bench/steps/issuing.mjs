@@ -29,7 +29,7 @@ export async function issuing({ lab, client, plan, progress }) {
   const signs = (measured) => measured.map(({ signs }) => signs);
   const checks = (measured) => median(measured.map(({ checks }) => checks));
   const microseconds = (seconds) => seconds * 1e6;
-  const unshared = { name: 'as many times one core', value: cpus().length * median(signs(one)) };
+  const perfect = { name: 'as many times one core', value: cpus().length * median(signs(one)) };
   const signature = { name: 'one raw signature', value: microseconds(1 / median(signs(one))) };
   const section = {
     title: `Issuing dataplane tokens on one zone over HTTP, ${IN_FLIGHT} in flight`,
@@ -40,7 +40,7 @@ export async function issuing({ lab, client, plan, progress }) {
         samples: rates,
         limit: { name: 'OpenSSL signing on all cores', value: median(signs(all)) },
       }),
-      row({ name: 'OpenSSL signing on all cores', unit: '/s', samples: signs(all), limit: unshared }),
+      row({ name: 'OpenSSL signing on all cores', unit: '/s', samples: signs(all), limit: perfect }),
       row({ name: 'OpenSSL signing on one core', unit: '/s', samples: signs(one) }),
       row({ name: 'CPU of the zone for a token', unit: 'µs', samples: costs.map(microseconds), limit: signature }),
       row({
