@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { clusterId, globalSecret, type Item, meshNamed, meshSecret } from '../peer/items.js';
 import { KumaGlobal } from '../peer/kuma-global.js';
 import { KumaKey } from '../peer/kuma-keys.js';
-import { hashedName } from '../peer/kuma-types.js';
+import { hashedName, PROXY_TYPES } from '../peer/kuma-types.js';
 import { dataplane, fromStruct } from '../peer/messages.js';
 import { inSync, labOf, settle } from './peer-lab.js';
 
@@ -273,9 +273,7 @@ describe('the proxies of a zone of ours', () => {
   });
 
   it('are all that it tells: it leaves unanswered what else a Kuma global asks for', () => {
-    expect(new Set(global.reports.map(({ type }) => type))).toEqual(
-      new Set(['Dataplane', 'ZoneEgress', 'ZoneIngress']),
-    );
+    expect(new Set(global.reports.map(({ type }) => type))).toEqual(new Set(PROXY_TYPES));
     expect(global.failures).toEqual([]);
   });
 });

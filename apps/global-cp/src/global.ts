@@ -9,7 +9,7 @@ import {
   sizeLimit,
   stayingHomeWarning,
 } from '@koguma/kds';
-import { DEFAULT_MESH, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
+import { DEFAULT_MESH, Insights, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
 
 /** The ports of a global control plane: what differs between a process, a test and a simulation. */
 export interface GlobalPorts {
@@ -42,6 +42,16 @@ export async function composeGlobal(
   await view.load();
   tasks.start('resources: view', (signal) => view.run(signal));
 
+  const insights = new Insights({
+    store,
+    view,
+    clock,
+    log: log.scope('store'),
+    flushIntervalMs: config.multizone.global.kds.zoneInsightFlushInterval,
+  });
+  await insights.load(['ZoneInsight']);
+  tasks.start('resources: insights', (signal) => insights.run(signal));
+
   const auth = new Auth({
     view,
     crypto,
@@ -68,17 +78,16 @@ export async function composeGlobal(
 
   // Zones take a first response for all there is, so nothing is sent before all of the above is in the store.
   const outbox = new Outbox({ view, departures: departuresToZones(crypto.parseKey), log: log.scope('kds') });
-  const flushIntervalMs = config.multizone.global.kds.zoneInsightFlushInterval;
   const kds = new KdsServer({
     manager,
     view,
+    insights,
     outbox,
     clock,
     entropy,
     log: log.scope('kds'),
     tasks,
     instanceId,
-    flushIntervalMs,
   });
 
   return {

@@ -20,7 +20,15 @@ import {
   ZoneInsights,
   ZoneLink,
 } from '@koguma/kds';
-import { DEFAULT_MESH, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
+import {
+  DEFAULT_MESH,
+  Insights,
+  isInsight,
+  ResourceManager,
+  type ResourceStore,
+  ResourceView,
+  typesThatCross,
+} from '@koguma/resources';
 
 /** The ports of a zone control plane: what differs between a process, a test and a simulation. */
 export interface ZonePorts {
@@ -37,6 +45,7 @@ export interface Zone {
   readonly manager: ResourceManager;
   readonly view: ResourceView;
   readonly auth: Auth;
+  readonly insights: Insights;
   /** Undefined in a stand-alone zone, which has no global and owns its meshes and keys itself. */
   readonly link: ZoneLink | undefined;
   readonly instanceId: string;
@@ -56,6 +65,15 @@ export async function composeZone(
   const view = new ResourceView({ store, clock, log: log.scope('store') });
   await view.load();
   tasks.start('resources: view', (signal) => view.run(signal));
+
+  const insights = new Insights({
+    store,
+    view,
+    clock,
+    log: log.scope('store'),
+    flushIntervalMs: config.multizone.global.kds.zoneInsightFlushInterval,
+  });
+  await insights.load(['ZoneInsight', ...typesThatCross('to-global').filter(isInsight)]);
 
   let link: ZoneLink | undefined;
   const hint = () => link?.hint() ?? '';
@@ -82,22 +100,16 @@ export async function composeZone(
   });
 
   if (federated) {
-    const insights = new ZoneInsights({
-      manager,
-      clock,
-      log: log.scope('kds'),
-      flushIntervalMs: config.multizone.global.kds.zoneInsightFlushInterval,
-    });
     const zoneLink = new ZoneLink({
       hello: { zone: name, version: VERSION, instanceId },
       metadata: nodeMetadata(config, instanceId),
       globalAddress,
       dial,
       syncer: new Syncer({ manager, clock, log: log.scope('kds'), checks: auth.writeHooks, mirror: mirrorOfGlobal }),
-      outbox: new Outbox({ view, departures: departuresToGlobal(name), log: log.scope('kds') }),
+      outbox: new Outbox({ view, insights, departures: departuresToGlobal(name), log: log.scope('kds') }),
       manager,
       view,
-      insights,
+      insights: new ZoneInsights({ insights, clock }),
       clock,
       entropy,
       log: log.scope('kds'),
@@ -109,12 +121,12 @@ export async function composeZone(
     });
     await zoneLink.recall();
     link = zoneLink;
-    tasks.start('kds: zone insights', (signal) => insights.run(signal));
     tasks.start('kds: link to global', (signal) => zoneLink.run(signal));
   } else {
     if (clusterIdOf(view) === undefined && !config.defaults.skipMeshCreation) await manager.ensure(DEFAULT_MESH, {});
     await manager.ensure({ type: 'Config', mesh: '', name: CLUSTER_ID_NAME }, { config: entropy.uuid() });
   }
+  tasks.start('resources: insights', (signal) => insights.run(signal));
   await auth.prepare(manager);
   tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
 
@@ -122,6 +134,7 @@ export async function composeZone(
     manager,
     view,
     auth,
+    insights,
     link,
     instanceId,
     stop: async () => {

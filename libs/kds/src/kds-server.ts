@@ -1,5 +1,12 @@
 import { type Clock, ControlPlaneError, type Entropy, type Log, rfc3339, type Tasks, VERSION } from '@koguma/core';
-import { isLabel, LABEL_RULE, type ResourceManager, type ResourceView, typesThatCross } from '@koguma/resources';
+import {
+  type Insights,
+  isLabel,
+  LABEL_RULE,
+  type ResourceManager,
+  type ResourceView,
+  typesThatCross,
+} from '@koguma/resources';
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { Hello, KdsEndpoint, StreamIn, StreamOut } from './link.js';
 import type { Outbox } from './outbox.js';
@@ -13,13 +20,13 @@ import { registerZone, ZoneInsights } from './zone-insights.js';
 interface Parts {
   readonly manager: ResourceManager;
   readonly view: ResourceView;
+  readonly insights: Insights;
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
   readonly tasks: Tasks;
   readonly instanceId: string;
-  readonly flushIntervalMs: number;
 }
 
 /** A zone's two streams, while they are open. */
@@ -40,7 +47,6 @@ export class KdsServer implements KdsEndpoint {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#insights = new ZoneInsights(parts);
-    parts.tasks.start('kds: zone insights', (signal) => this.#insights.run(signal));
   }
 
   /** @throws ControlPlaneError `invalid` for a peer that does not say which zone it is */

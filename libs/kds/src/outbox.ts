@@ -1,11 +1,13 @@
 import type { Log } from '@koguma/core';
 import {
   type Entry,
+  type Feed,
+  isInsight,
   keyText,
   type Resource,
   type ResourceKey,
   type ResourceType,
-  type ResourceView,
+  type Revision,
 } from '@koguma/resources';
 import { DeltaDiscoveryResponse, type Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
 import { type Crossing, encodeResource, wireName } from './wire.js';
@@ -28,6 +30,7 @@ interface Item {
 }
 
 interface Shelf {
+  readonly source: Source;
   readonly items: Map<string, Item>;
   /** The revision of the last change of any item. */
   latest: number;
@@ -46,8 +49,18 @@ export interface Departures {
   crossing(resource: Resource): Crossing | undefined;
 }
 
+/** What is to leave, as of a revision that only grows: the view, and the insights. */
+interface Source {
+  readonly revision: Revision;
+  get(key: ResourceKey): Resource | undefined;
+  list(type: ResourceType): readonly Resource[];
+  onChange(listener: (change: Feed) => void): void;
+}
+
 interface Parts {
-  readonly view: ResourceView;
+  readonly view: Source;
+  /** Where counters are, which the view does not hold; for those who send them. */
+  readonly insights?: Source;
   readonly departures: Departures;
   readonly log: Log;
 }
@@ -66,13 +79,18 @@ export class Outbox {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    for (const type of parts.departures.types)
-      this.#shelves.set(type, { items: new Map(), latest: parts.view.revision.n, responses: new Map() });
-    this.#replaceAll(parts.view.revision.n);
-    parts.view.onChange(({ reset, entries, revision }) => {
-      const changed = reset ? this.#replaceAll(revision.n) : this.#follow(entries, revision.n);
-      if (changed.length > 0) for (const listener of this.#listeners) listener(changed);
-    });
+    const { view, insights = view, departures } = parts;
+    for (const type of departures.types) {
+      const source = isInsight(type) ? insights : view;
+      this.#shelves.set(type, { source, items: new Map(), latest: source.revision.n, responses: new Map() });
+    }
+    for (const source of new Set([view, insights])) {
+      this.#replaceAll(source, source.revision.n);
+      source.onChange(({ reset, entries, revision }) => {
+        const changed = reset ? this.#replaceAll(source, revision.n) : this.#follow(entries, revision.n);
+        if (changed.length > 0) for (const listener of this.#listeners) listener(changed);
+      });
+    }
   }
 
   /** Whether a peer that asks for a type gets an answer. */
@@ -111,14 +129,14 @@ export class Outbox {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The view was read anew: what is not there any more is gone, and the rest is compared. */
-  #replaceAll(revision: number): ResourceType[] {
-    const { view } = this.#parts;
+  /** A source was read anew: what is not there any more is gone, and the rest is compared. */
+  #replaceAll(source: Source, revision: number): ResourceType[] {
     const entries: Entry[] = [];
-    for (const [type, { items }] of this.#shelves) {
-      for (const resource of view.list(type)) entries.push({ key: resource, resource });
-      for (const { source } of items.values())
-        if (!view.get(source)) entries.push({ key: source, resource: undefined });
+    for (const [type, shelf] of this.#shelves) {
+      if (shelf.source !== source) continue;
+      for (const resource of source.list(type)) entries.push({ key: resource, resource });
+      for (const { source: key } of shelf.items.values())
+        if (!source.get(key)) entries.push({ key, resource: undefined });
     }
     return this.#follow(entries, revision);
   }

@@ -9,9 +9,11 @@ import {
 } from '@koguma/auth';
 import {
   isFromGlobal,
+  isInsight,
   keyText,
   LABEL,
   type Opinion,
+  RESOURCE_TYPES,
   type Resource,
   type ResourceKey,
   type ResourceView,
@@ -45,12 +47,8 @@ export function passageOf(key: ResourceKey): Passage {
     case 'Secret':
     case 'GlobalSecret':
       return passageOfSecret(key, secretRole(key));
-    case 'Dataplane':
-    case 'ZoneIngress':
-    case 'ZoneEgress':
-      return 'as-is';
     default:
-      return 'never';
+      return RESOURCE_TYPES[key.type].crosses === 'to-global' ? 'as-is' : 'never';
   }
 }
 
@@ -74,7 +72,7 @@ export function departuresToZones(parseKey: ParseKey): Departures {
   };
 }
 
-/** What a zone sends to global: its own proxies, under names that no other zone's can have. */
+/** What a zone sends to global: its own proxies and what it knows of them, under names that no other zone's can have. */
 export function departuresToGlobal(zone: string): Departures {
   const keyThere = (key: ResourceKey) => ({ ...key, name: nameOnGlobal(key, zone) });
   return {
@@ -83,10 +81,17 @@ export function departuresToGlobal(zone: string): Departures {
     keyThere,
     crossing: ({ type, mesh, name, spec, labels }) => ({
       key: keyThere({ type, mesh, name }),
-      spec,
+      spec: isInsight(type) ? withoutGenerations(spec) : spec,
       labels: { ...labels, ...stampOf(zone), [LABEL.displayName]: name },
     }),
   };
+}
+
+/** A subscription's generation moves while nothing else does, and tells only the control plane that made it something. */
+function withoutGenerations(spec: Spec): Spec {
+  const { subscriptions } = spec;
+  if (!Array.isArray(subscriptions)) return spec;
+  return { ...spec, subscriptions: subscriptions.map(({ generation: _, ...rest }: Spec) => rest) };
 }
 
 /** Whose word counts: what a peer may change and delete here, and what is kept of what it says. */
@@ -111,7 +116,7 @@ export function mirrorOfZone(zone: string): Mirror {
   return {
     owns: ({ labels }) => labels[LABEL.zone] === zone && labels[LABEL.origin] === 'zone',
     take: ({ key, spec, labels }) => {
-      const named = key.type === 'Dataplane' ? spec : { ...spec, zone };
+      const named = key.type === 'ZoneIngress' || key.type === 'ZoneEgress' ? { ...spec, zone } : spec;
       return { key, spec: named, labels: { ...labels, ...stampOf(zone) } };
     },
   };

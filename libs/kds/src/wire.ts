@@ -9,9 +9,10 @@ import {
 import { sha256 } from './adapters/sha256.js';
 import { type Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
 import { Dataplane } from './gen/kuma/mesh/v1alpha1/dataplane.js';
+import { DataplaneInsight } from './gen/kuma/mesh/v1alpha1/dataplane_insight.js';
 import { Mesh } from './gen/kuma/mesh/v1alpha1/mesh.js';
 import { KumaResource } from './gen/kuma/mesh/v1alpha1/sync.js';
-import { ZoneEgress, ZoneIngress } from './gen/kuma/mesh/v1alpha1/zone_proxy.js';
+import { ZoneEgress, ZoneEgressInsight, ZoneIngress, ZoneIngressInsight } from './gen/kuma/mesh/v1alpha1/zone_proxy.js';
 import { Config } from './gen/kuma/system/v1alpha1/config.js';
 import { Secret } from './gen/kuma/system/v1alpha1/secret.js';
 
@@ -45,29 +46,38 @@ const secretCodec: Codec = {
   },
 };
 
-const CODECS: Partial<Record<ResourceType, Codec>> = {
-  Mesh: {
-    message: 'kuma.mesh.v1alpha1.Mesh',
-    encode: (spec) => Mesh.encode(Mesh.fromJSON(spec)).finish(),
-    decode: (bytes) => Mesh.toJSON(Mesh.decode(bytes)) as Spec,
+/** A type whose spec in the store is the JSON mapping of its message. */
+function mapped<M>(
+  message: string,
+  {
+    encode,
+    decode,
+    fromJSON,
+    toJSON,
+  }: {
+    encode(message: M): { finish(): Uint8Array };
+    decode(bytes: Uint8Array): M;
+    fromJSON(json: unknown): M;
+    toJSON(message: M): unknown;
   },
+): Codec {
+  return {
+    message: `kuma.mesh.v1alpha1.${message}`,
+    encode: (spec) => encode(fromJSON(spec)).finish(),
+    decode: (bytes) => toJSON(decode(bytes)) as Spec,
+  };
+}
+
+const CODECS: Partial<Record<ResourceType, Codec>> = {
+  Mesh: mapped('Mesh', Mesh),
   Secret: secretCodec,
   GlobalSecret: secretCodec,
-  Dataplane: {
-    message: 'kuma.mesh.v1alpha1.Dataplane',
-    encode: (spec) => Dataplane.encode(Dataplane.fromJSON(spec)).finish(),
-    decode: (bytes) => Dataplane.toJSON(Dataplane.decode(bytes)) as Spec,
-  },
-  ZoneIngress: {
-    message: 'kuma.mesh.v1alpha1.ZoneIngress',
-    encode: (spec) => ZoneIngress.encode(ZoneIngress.fromJSON(spec)).finish(),
-    decode: (bytes) => ZoneIngress.toJSON(ZoneIngress.decode(bytes)) as Spec,
-  },
-  ZoneEgress: {
-    message: 'kuma.mesh.v1alpha1.ZoneEgress',
-    encode: (spec) => ZoneEgress.encode(ZoneEgress.fromJSON(spec)).finish(),
-    decode: (bytes) => ZoneEgress.toJSON(ZoneEgress.decode(bytes)) as Spec,
-  },
+  Dataplane: mapped('Dataplane', Dataplane),
+  DataplaneInsight: mapped('DataplaneInsight', DataplaneInsight),
+  ZoneIngress: mapped('ZoneIngress', ZoneIngress),
+  ZoneIngressInsight: mapped('ZoneIngressInsight', ZoneIngressInsight),
+  ZoneEgress: mapped('ZoneEgress', ZoneEgress),
+  ZoneEgressInsight: mapped('ZoneEgressInsight', ZoneEgressInsight),
   Config: {
     message: 'kuma.system.v1alpha1.Config',
     encode: ({ config }: ConfigSpec) => Config.encode({ config: config ?? '' }).finish(),
