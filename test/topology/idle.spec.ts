@@ -2,6 +2,7 @@ import { secretSpec } from '@koguma/auth';
 import { MemoryStore, type ResourceStore } from '@koguma/resources';
 import { type Lab, startLab } from '@koguma/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { zoneReport } from './reports.js';
 
 /** Calls of each store, by the name of its control plane. */
 const calls = new Map<string, string[]>();
@@ -35,11 +36,14 @@ beforeAll(async () => {
 });
 afterAll(() => lab.stop());
 
-/** Everything that was set going has ended: nothing waits for a time to come, and no store is asked. */
+/** What waits in a lab at rest: global's heartbeat, and in each zone the look whether it came, and Kuma's HealthCheck. */
+const AT_REST = 1 + 2 * 2;
+
+/** Everything that was set going has ended: nothing but the heartbeat waits for a time to come, and no store is asked. */
 const settled = async () => {
   let turns = 0;
   await lab.until(() => {
-    turns = lab.clock.waiting === 0 && calls.size === 0 ? turns + 1 : 0;
+    turns = lab.clock.waiting === AT_REST && calls.size === 0 ? turns + 1 : 0;
     calls.clear();
     return turns > 20;
   }, `all is quiet: ${lab.clock.waiting} delays are under way`);
@@ -50,8 +54,17 @@ const pass = async (turns: number) => {
 beforeEach(() => settled());
 
 describe('an idle link', () => {
-  it('has no timer: nothing happens by itself on any control plane', () => {
-    expect(lab.clock.waiting).toBe(0);
+  it('has no timer but those of its heartbeat', () => {
+    expect(lab.clock.waiting).toBe(AT_REST);
+  });
+
+  it('beats from memory: no store is asked', async () => {
+    const heard = async () => (await zoneReport(lab.zone('east'))).heartbeat?.heardMsAgo ?? Number.POSITIVE_INFINITY;
+    const before = await heard();
+    lab.clock.hurry(5_000);
+    await lab.until(async () => (await heard()) < before, 'a beat has come');
+    await pass(200);
+    expect(Object.fromEntries(calls)).toEqual({});
   });
 
   it('reads no store and writes none', async () => {
@@ -60,7 +73,7 @@ describe('an idle link', () => {
   });
 
   it('sends nothing', async () => {
-    const sent = () => JSON.stringify(lab.global.served.kds.report());
+    const sent = () => JSON.stringify(lab.global.served.kds.report(), ['zones', 'types', 'sent', 'sentAt', 'applied']);
     const before = sent();
     await pass(200);
     expect(sent()).toBe(before);

@@ -88,6 +88,10 @@ export async function composeGlobal(
     log: log.scope('kds'),
     tasks,
     instanceId,
+    settings: {
+      heartbeatInterval: config.koguma.multizone.global.kds.heartbeatInterval,
+      zoneHealthCheck: config.multizone.global.kds.zoneHealthCheck,
+    },
   });
 
   return {

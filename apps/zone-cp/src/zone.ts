@@ -16,6 +16,7 @@ import {
   departuresToGlobal,
   mirrorOfGlobal,
   Outbox,
+  PINGS,
   Syncer,
   ZoneInsights,
   ZoneLink,
@@ -101,7 +102,7 @@ export async function composeZone(
 
   if (federated) {
     const zoneLink = new ZoneLink({
-      hello: { zone: name, version: VERSION, instanceId },
+      hello: { zone: name, version: VERSION, instanceId, features: ['hash-suffix', PINGS] },
       metadata: nodeMetadata(config, instanceId),
       globalAddress,
       dial,

@@ -1,6 +1,7 @@
 import { type Clock, ControlPlaneError } from '@koguma/core';
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
-import type { Dial, KdsEndpoint, StreamIn, StreamOut } from './link.js';
+import { GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
+import { type Dial, type Hello, type KdsEndpoint, type StreamIn, type StreamOut, WELCOME } from './link.js';
 
 type Direction = 'to-global' | 'to-zone';
 
@@ -34,6 +35,14 @@ const responses: Codec<DeltaDiscoveryResponse> = {
   encode: (message) => DeltaDiscoveryResponse.encode(message).finish(),
   decode: (bytes) => DeltaDiscoveryResponse.decode(bytes),
 };
+const globalReports: Codec<GlobalReport> = {
+  encode: (message) => GlobalReport.encode(message).finish(),
+  decode: (bytes) => GlobalReport.decode(bytes),
+};
+const zoneReports: Codec<ZoneReport> = {
+  encode: (message) => ZoneReport.encode(message).finish(),
+  decode: (bytes) => ZoneReport.decode(bytes),
+};
 const writtenResponses: Codec<Uint8Array, DeltaDiscoveryResponse> = { ...responses, encode: (bytes) => bytes };
 
 /**
@@ -61,6 +70,7 @@ export function memoryNetwork(endpoint: () => KdsEndpoint | undefined, clock: Cl
     clock.after(weather.delay(), () => {
       const global = weather.blocked('to-global') ? undefined : endpoint();
       if (!global) return pipe.reset('global cannot be reached');
+      pipe.welcome();
       try {
         pipe.arrive(accept(global, pipe.fromGlobal));
       } catch (error) {
@@ -69,6 +79,17 @@ export function memoryNetwork(endpoint: () => KdsEndpoint | undefined, clock: Cl
     });
     return pipe.fromZone;
   };
+
+  /** There and back; an answer that does not come is told to the zone by its streams. */
+  const answered = (hello: Hello) =>
+    new Promise<number>((resolve) => {
+      clock.after(weather.delay(), () => {
+        const global = weather.blocked('to-global') ? undefined : endpoint();
+        if (!global || weather.blocked('to-zone')) return;
+        const wait = global.healthCheck(hello);
+        clock.after(weather.delay(), () => resolve(wait));
+      });
+    });
 
   return {
     dial: (hello) => {
@@ -82,6 +103,9 @@ export function memoryNetwork(endpoint: () => KdsEndpoint | undefined, clock: Cl
           keep(connect(requests, writtenResponses, zone, (global, send) => global.globalToZone(hello, send))),
         zoneToGlobal: (zone) =>
           keep(connect(writtenResponses, requests, zone, (global, send) => global.zoneToGlobal(hello, send))),
+        heartbeat: (zone) =>
+          keep(connect(zoneReports, globalReports, zone, (global, send) => global.heartbeat(hello, send))),
+        healthCheck: () => answered(hello),
         close: () => {
           for (const stream of streams) stream.end();
         },
@@ -109,6 +133,8 @@ class Pipe<Up, UpRead, Down, DownRead> {
   readonly #parts: PipeParts<Up, UpRead, Down, DownRead>;
   #global: StreamIn<UpRead> | undefined;
   #early: UpRead[] = [];
+  /** When the last message of each direction arrives: order is kept. */
+  readonly #free: Record<Direction, number> = { 'to-global': 0, 'to-zone': 0 };
   #over = false;
 
   constructor(parts: PipeParts<Up, UpRead, Down, DownRead>) {
@@ -121,6 +147,11 @@ class Pipe<Up, UpRead, Down, DownRead> {
       send: this.#lane('to-zone', parts.down, (message) => parts.zone.message(message)),
       end: (error) => this.#end((_, zone) => zone.closed(error)),
     };
+  }
+
+  /** Metadata, ahead of all messages. */
+  welcome(): void {
+    this.#travel('to-zone', () => this.#parts.zone.welcomed?.(WELCOME));
   }
 
   /** Global accepted the stream: what came before goes to it now. */
@@ -142,17 +173,21 @@ class Pipe<Up, UpRead, Down, DownRead> {
   }
 
   #lane<W, R>(direction: Direction, codec: Codec<W, R>, deliver: (message: R) => void): (message: W) => void {
-    const { clock, weather } = this.#parts;
-    let free = 0;
     return (message) => {
       if (this.#over) return;
       const bytes = codec.encode(message);
-      weather.tap?.(direction, bytes);
-      free = Math.max(free, clock.mono() + weather.delay());
-      clock.after(free - clock.mono(), () => {
-        if (!this.#over && !weather.blocked(direction)) deliver(codec.decode(bytes));
-      });
+      this.#parts.weather.tap?.(direction, bytes);
+      this.#travel(direction, () => deliver(codec.decode(bytes)));
     };
+  }
+
+  #travel(direction: Direction, arrive: () => void): void {
+    const { clock, weather } = this.#parts;
+    const due = Math.max(this.#free[direction], clock.mono() + weather.delay());
+    this.#free[direction] = due;
+    clock.after(due - clock.mono(), () => {
+      if (!this.#over && !weather.blocked(direction)) arrive();
+    });
   }
 
   #toGlobal(message: UpRead): void {

@@ -1,5 +1,6 @@
 import { joseCrypto, secretSpec } from '@koguma/auth';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import { FROM_NOTHING, type Outbox } from './outbox.js';
 import { deleteSecret, type End, end, LIST, namesIn, outboxOf, putSecret } from './two-ends.contract.js';
 
@@ -36,6 +37,22 @@ describe('the outbox', () => {
     const from = outbox.latest('GlobalSecret');
     await putSecret(global, LIST, 'a');
     expect(outbox.response('GlobalSecret', from).bytes).toBe(outbox.response('GlobalSecret', from).bytes);
+  });
+
+  it('gives a zone that shows what it has what it lacks, and names what is gone', async () => {
+    const mine = { 'kuma.io/kds-sync': 'enabled' };
+    for (const name of ['same', 'changed', 'gone']) await putSecret(global, name, 'a', mine);
+    const had = DeltaDiscoveryResponse.decode(outbox.response('GlobalSecret', FROM_NOTHING).bytes).resources;
+    await putSecret(global, 'changed', 'b', mine);
+    await deleteSecret(global, 'gone');
+    await putSecret(global, LIST, 'c');
+    const have = Object.fromEntries(had.map(({ name, version }) => [name, version]));
+    const { bytes, to } = outbox.difference('GlobalSecret', { ...have, 'never.': 'x' });
+    expect({ ...namesIn(bytes), to }).toEqual({
+      sent: ['changed.', `${LIST}.`],
+      removed: ['gone.', 'never.'],
+      to: outbox.latest('GlobalSecret'),
+    });
   });
 
   it('says nothing of a write that changes nothing for zones', async () => {

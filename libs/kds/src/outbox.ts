@@ -93,6 +93,10 @@ export class Outbox {
     }
   }
 
+  get types(): readonly ResourceType[] {
+    return this.#parts.departures.types;
+  }
+
   /** Whether a peer that asks for a type gets an answer. */
   holds(type: string): type is ResourceType {
     return this.#shelves.has(type as ResourceType);
@@ -109,24 +113,40 @@ export class Outbox {
     const known = shelf.responses.get(from);
     if (known) return known;
     const items = [...shelf.items].filter(([, { at, resource }]) => (from === FROM_NOTHING ? resource : at > from));
-    const nonce = `${type}@${shelf.latest}`;
-    const bytes = DeltaDiscoveryResponse.encode({
-      systemVersionInfo: '',
-      typeUrl: type,
-      nonce,
-      resources: items.flatMap(([, { resource }]) => resource ?? []),
-      removedResources: items.filter(([, { resource }]) => !resource).map(([name]) => name),
-      controlPlane: { identifier: this.#parts.departures.sender },
-    }).finish();
-    const response = { bytes, nonce, to: shelf.latest };
+    const response = this.#encodeResponse(
+      type,
+      items.flatMap(([, { resource }]) => resource ?? []),
+      items.filter(([, { resource }]) => !resource).map(([name]) => name),
+    );
     shelf.responses.set(from, response);
     return response;
+  }
+
+  /** What brings a peer that shows what it has, as versions by name, to {@link latest}. */
+  difference(type: ResourceType, have: Readonly<Record<string, string>>): EncodedResponse {
+    const { items } = this.#shelf(type);
+    const lacking = [...items.values()].flatMap(({ resource }) =>
+      resource && have[resource.name] !== resource.version ? resource : [],
+    );
+    return this.#encodeResponse(
+      type,
+      lacking,
+      Object.keys(have).filter((name) => !items.get(name)?.resource),
+    );
   }
 
   /** Calls `listener` with the types that changed, after the outbox holds the change. */
   onChange(listener: (changed: readonly ResourceType[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  #encodeResponse(type: ResourceType, resources: WireResource[], removedResources: string[]): EncodedResponse {
+    const to = this.latest(type);
+    const nonce = `${type}@${to}`;
+    const controlPlane = { identifier: this.#parts.departures.sender };
+    const response = { systemVersionInfo: '', typeUrl: type, nonce, resources, removedResources, controlPlane };
+    return { bytes: DeltaDiscoveryResponse.encode(response).finish(), nonce, to };
   }
 
   /** A source was read anew: what is not there any more is gone, and the rest is compared. */

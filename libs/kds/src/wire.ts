@@ -1,13 +1,15 @@
 import {
   type ConfigSpec,
   RESOURCE_TYPES,
+  type Resource,
   type ResourceKey,
   type ResourceType,
   type SecretSpec,
   type Spec,
 } from '@koguma/resources';
 import { sha256 } from './adapters/sha256.js';
-import { type Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
+import type { Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
+import type { Duration } from './gen/google/protobuf/duration.js';
 import { Dataplane } from './gen/kuma/mesh/v1alpha1/dataplane.js';
 import { DataplaneInsight } from './gen/kuma/mesh/v1alpha1/dataplane_insight.js';
 import { Mesh } from './gen/kuma/mesh/v1alpha1/mesh.js';
@@ -85,6 +87,16 @@ const CODECS: Partial<Record<ResourceType, Codec>> = {
   },
 };
 
+/** Milliseconds as protobuf's Duration. */
+export function durationOf(ms: number): Duration {
+  return { seconds: BigInt(Math.floor(ms / 1_000)), nanos: Math.round((ms % 1_000) * 1e6) };
+}
+
+/** The inverse of {@link durationOf}; absent is none. */
+export function millisecondsOf(duration: Duration | undefined): number {
+  return duration ? Number(duration.seconds) * 1_000 + duration.nanos / 1e6 : 0;
+}
+
 /** `{name}.{mesh}`; resources outside a mesh end in a dot, as Kuma writes them. */
 export function wireName({ name, mesh }: Pick<ResourceKey, 'name' | 'mesh'>): string {
   return `${name}.${mesh}`;
@@ -105,6 +117,21 @@ export function encodeResource({ key, spec, labels }: Crossing): WireResource {
     spec: { typeUrl: ANY + codec.message, value: codec.encode(spec) },
   }).finish();
   return { name: wireName(key), version: sha256(value), resource: { typeUrl: KUMA_RESOURCE, value }, aliases: [] };
+}
+
+/**
+ * What a control plane has of a peer's, as the peer would write it: versions by {@link wireName}. What cannot be written
+ * is left out, and so comes again.
+ */
+export function versionsOf(resources: readonly Resource[]): Record<string, string> {
+  const versions: Record<string, string> = {};
+  for (const { type, mesh, name, spec, labels } of resources) {
+    try {
+      const written = encodeResource({ key: { type, mesh, name }, spec, labels });
+      versions[written.name] = written.version;
+    } catch {}
+  }
+  return versions;
 }
 
 /** Reads one resource of a response for `type`. @throws UnreadableResource */

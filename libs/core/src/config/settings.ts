@@ -4,6 +4,7 @@ import {
   bytes,
   count,
   duration,
+  durationOrNone,
   filePath,
   globalAddress,
   host,
@@ -79,6 +80,11 @@ export const SETTINGS = {
   'multizone.global.kds.grpcPort': setting(port, 5685, { onlyFor: 'global' }),
   'multizone.global.kds.maxMsgSize': setting(bytes, 10 * MIB, { onlyFor: 'global' }),
   'multizone.global.kds.zoneInsightFlushInterval': setting(duration, 10_000, { onlyFor: 'global' }),
+  /** Both zero, as in Kuma: zones choose how often they say that they live, and none is cut because it does not. */
+  'multizone.global.kds.zoneHealthCheck.pollInterval': setting(durationOrNone, 0, { onlyFor: 'global' }),
+  'multizone.global.kds.zoneHealthCheck.timeout': setting(durationOrNone, 0, { onlyFor: 'global' }),
+  /** How often both sides of a link tell each other how far they are; three times that without a word is stale. */
+  'koguma.multizone.global.kds.heartbeatInterval': setting(duration, 5_000, { onlyFor: 'global' }),
   'multizone.global.kds.tlsEnabled': setting(offOnly(NO_TLS), false, { onlyFor: 'global' }),
   'koguma.multizone.global.kds.interface': setting(listenAddress, '127.0.0.1', { onlyFor: 'global' }),
   /** Empty: not decided, which is enough on loopback only. */

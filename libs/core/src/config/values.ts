@@ -68,20 +68,28 @@ export function oneOf<const Word extends string>(
 }
 
 const DURATION = 'allowed: a duration above zero, such as 500ms, 10s or 1m30s';
+const DURATION_OR_NONE = 'allowed: a duration such as 500ms, 10s or 1m30s, or 0 for none';
 
 /** A positive Go duration, in milliseconds. */
-export const duration = z.string({ error: DURATION }).transform((written, context) => {
-  const nanos = nanosOf(written);
-  if (nanos > 0n) return Number(nanos) / 1e6;
-  context.addIssue({ code: 'custom', message: DURATION });
-  return z.NEVER;
-});
+export const duration = durationFrom(1n, DURATION);
+
+/** A Go duration, in milliseconds; zero switches something off. */
+export const durationOrNone = durationFrom(0n, DURATION_OR_NONE);
+
+function durationFrom(leastNanos: bigint, error: string) {
+  return z.string({ error }).transform((written, context) => {
+    const nanos = nanosOf(written);
+    if (nanos >= leastNanos) return Number(nanos) / 1e6;
+    context.addIssue({ code: 'custom', message: error });
+    return z.NEVER;
+  });
+}
 
 function nanosOf(written: string): bigint {
   try {
     return parseDuration(written);
   } catch {
-    return 0n;
+    return -1n;
   }
 }
 

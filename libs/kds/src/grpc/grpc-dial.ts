@@ -1,8 +1,10 @@
 import { type ClientDuplexStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { ControlPlaneError, ERROR_STATUS, type ErrorCode } from '@koguma/core';
 import type { Dial, Hello, StreamIn, StreamOut } from '../link.js';
+import { millisecondsOf } from '../wire.js';
+import { deadlineIn } from './adapters/deadline.js';
 import { nextTurn } from './adapters/next-turn.js';
-import { KdsClient } from './services.js';
+import { INSTANCE_ID, KdsClient, RESUMES } from './services.js';
 
 interface Limits {
   /** Bytes of the largest message, both ways. */
@@ -37,6 +39,8 @@ export function grpcDial(address: string, { maxMessageSize }: Limits): Dial {
     return {
       globalToZone: (receive) => open(client.globalToZoneSync(metadataOf(hello)), receive),
       zoneToGlobal: (receive) => open(client.zoneToGlobalSync(metadataOf(hello)), receive),
+      heartbeat: (receive) => open(client.heartbeat(metadataOf(hello)), receive),
+      healthCheck: () => healthCheck(client, hello),
       close: () => {
         // A channel that is closed still waits for its calls, and keeps its socket as long.
         for (const call of calls) cancel(call);
@@ -46,13 +50,25 @@ export function grpcDial(address: string, { maxMessageSize }: Limits): Dial {
   };
 }
 
-function metadataOf({ zone, version, instanceId }: Hello): Metadata {
+/** Global answers from memory: what takes longer than this does not come. */
+const HEALTH_CHECK_MS = 10_000;
+
+function healthCheck(client: KdsClient, hello: Hello): Promise<number> {
+  return new Promise((resolve, reject) => {
+    client.healthCheck({}, metadataOf(hello), { deadline: deadlineIn(HEALTH_CHECK_MS) }, (error, response) => {
+      if (error) reject(reasonOf(error));
+      else resolve(millisecondsOf(response?.interval));
+    });
+  });
+}
+
+function metadataOf({ zone, version, instanceId, features }: Hello): Metadata {
   const metadata = new Metadata();
   metadata.set('client-id', zone);
   metadata.set('version', version);
   metadata.set('kds-version', 'v3');
-  metadata.set('features', 'hash-suffix');
-  metadata.set('koguma-instance-id', instanceId);
+  for (const feature of features) metadata.add('features', feature);
+  metadata.set(INSTANCE_ID, instanceId);
   return metadata;
 }
 
@@ -63,6 +79,9 @@ function stream<Out, In>(call: ClientDuplexStream<Out, In>, receive: StreamIn<In
     over = true;
     receive.closed(reason);
   };
+  call.on('metadata', (welcome: Metadata) => {
+    if (!over) receive.welcomed?.({ resumes: welcome.get(RESUMES)[0] === 'true' });
+  });
   call.on('data', (message: In) => over || receive.message(message));
   call.on('error', (error: ServiceError) => close(reasonOf(error)));
   call.on('end', () => close(undefined));

@@ -5,7 +5,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ServerGrpc } from '@nestjs/microservices';
 import type { KdsEndpoint } from '../link.js';
 import { KDS_ENDPOINT, KDS_LOG, KdsController } from './kds.controller.js';
-import { KDS_PACKAGE, kdsServices } from './services.js';
+import { kdsServices, PACKAGES } from './services.js';
 
 /** KDS on global, as a Nest module: add it to an application and connect {@link KdsTransport}. */
 @Module({})
@@ -41,7 +41,7 @@ export class KdsTransport extends ServerGrpc {
     private readonly address: ListenAddress,
     private readonly maxMessageSize: number,
   ) {
-    super({ package: KDS_PACKAGE, packageDefinition: kdsServices, gracefulShutdown: true });
+    super({ package: PACKAGES, packageDefinition: kdsServices, gracefulShutdown: true });
   }
 
   /** The port that is really bound. */

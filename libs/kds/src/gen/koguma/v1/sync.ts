@@ -21,7 +21,11 @@ export interface GlobalReport {
   /** By type: the revision of global's store at which what zones get of it last changed. */
   revisions: { [key: string]: bigint };
   /** When the next report comes at the latest. */
-  interval?: Duration | undefined;
+  interval?:
+    | Duration
+    | undefined;
+  /** How long ago this zone was last heard: a link that carries only one way is seen from both ends. */
+  unheard?: Duration | undefined;
 }
 
 export interface GlobalReport_RevisionsEntry {
@@ -50,7 +54,7 @@ export interface Applied {
 }
 
 function createBaseGlobalReport(): GlobalReport {
-  return { revisions: {}, interval: undefined };
+  return { revisions: {}, interval: undefined, unheard: undefined };
 }
 
 export const GlobalReport: MessageFns<GlobalReport> = {
@@ -60,6 +64,9 @@ export const GlobalReport: MessageFns<GlobalReport> = {
     });
     if (message.interval !== undefined) {
       Duration.encode(message.interval, writer.uint32(18).fork()).join();
+    }
+    if (message.unheard !== undefined) {
+      Duration.encode(message.unheard, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -96,6 +103,14 @@ export const GlobalReport: MessageFns<GlobalReport> = {
             message.interval = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unheard = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -125,6 +140,7 @@ export const GlobalReport: MessageFns<GlobalReport> = {
         )
         : {},
       interval: isSet(object.interval) ? Duration.fromJSON(object.interval) : undefined,
+      unheard: isSet(object.unheard) ? Duration.fromJSON(object.unheard) : undefined,
     };
   },
 
@@ -141,6 +157,9 @@ export const GlobalReport: MessageFns<GlobalReport> = {
     }
     if (message.interval !== undefined) {
       obj.interval = Duration.toJSON(message.interval);
+    }
+    if (message.unheard !== undefined) {
+      obj.unheard = Duration.toJSON(message.unheard);
     }
     return obj;
   },
@@ -161,6 +180,9 @@ export const GlobalReport: MessageFns<GlobalReport> = {
     );
     message.interval = (object.interval !== undefined && object.interval !== null)
       ? Duration.fromPartial(object.interval)
+      : undefined;
+    message.unheard = (object.unheard !== undefined && object.unheard !== null)
+      ? Duration.fromPartial(object.unheard)
       : undefined;
     return message;
   },
