@@ -10,7 +10,7 @@ import {
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
 import { Heart } from './heart.js';
-import { type Hello, type KdsEndpoint, PINGS, type StreamIn, type StreamOut } from './link.js';
+import { type Hello, heldUntil, type KdsEndpoint, PINGS, type StreamIn, type StreamOut } from './link.js';
 import type { Outbox } from './outbox.js';
 import { Receiver } from './receiver.js';
 import { Sender } from './sender.js';
@@ -71,7 +71,7 @@ export class KdsServer implements KdsEndpoint {
 
   /** @throws ControlPlaneError `invalid` for a peer that does not say which zone it is */
   globalToZone(hello: Hello, send: StreamOut<Uint8Array>): StreamIn<DeltaDiscoveryRequest> {
-    const { outbox, clock, entropy, log, instanceId } = this.#parts;
+    const { view, outbox, clock, entropy, log, instanceId } = this.#parts;
     const { zone } = checked(hello);
     const subscription = new Subscription(clock, entropy.uuid(), instanceId);
     const sender = new Sender({
@@ -96,7 +96,10 @@ export class KdsServer implements KdsEndpoint {
     const stream = this.#opened(hello, sender);
     log.info('zone connected', { zone, version: hello.version });
     this.#register(stream, subscription);
-    return sender;
+    // What a zone got from another replica is in the store, and must not be taken back by one that lags behind.
+    return heldUntil(view.caughtUp(), sender, (cause) =>
+      sender.end(new ControlPlaneError('unavailable', 'the store cannot be read now', { cause })),
+    );
   }
 
   /** Asks the zone for its proxies, and keeps what it sends as the zone's. */

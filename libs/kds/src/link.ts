@@ -1,4 +1,4 @@
-import type { ControlPlaneError } from '@koguma/core';
+import { ControlPlaneError } from '@koguma/core';
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
 
@@ -77,5 +77,33 @@ export function deferred<M>(): { readonly stream: StreamOut<M>; resolve(stream: 
     resolve: (stream) => {
       real = stream;
     },
+  };
+}
+
+/** Enough for every type that Kuma knows, many times over. */
+const MOST_HELD = 1_000;
+
+/** A receiving side that takes nothing before `ready`, and then all that came meanwhile, in order. */
+export function heldUntil<M>(
+  ready: Promise<void>,
+  receive: StreamIn<M>,
+  failed: (error: unknown) => void,
+): StreamIn<M> {
+  let held: M[] | undefined = [];
+  ready.then(
+    () => {
+      const early = held ?? [];
+      held = undefined;
+      for (const message of early) receive.message(message);
+    },
+    (error: unknown) => failed(error),
+  );
+  return {
+    message: (message) => {
+      if (!held) receive.message(message);
+      else if (held.push(message) > MOST_HELD)
+        failed(new ControlPlaneError('too_large', 'the peer does not wait for answers'));
+    },
+    closed: (reason) => receive.closed(reason),
   };
 }

@@ -1,7 +1,7 @@
 import { type Clock, ControlPlaneError } from '@koguma/core';
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import { GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
-import { type Dial, type Hello, type KdsEndpoint, type StreamIn, type StreamOut, WELCOME } from './link.js';
+import { type Dial, type Hello, type KdsEndpoint, type Link, type StreamIn, type StreamOut, WELCOME } from './link.js';
 
 type Direction = 'to-global' | 'to-zone';
 
@@ -17,8 +17,8 @@ export interface Weather {
 
 export interface MemoryNetwork {
   readonly dial: Dial;
-  /** Breaks every connection: both ends see it at once, as with a reset. */
-  breakAll(): void;
+  /** Breaks every connection, or those to one global: both ends see it at once, as with a reset. */
+  breakAll(global?: KdsEndpoint): void;
 }
 
 /** How messages of one direction are written, and read at the other end. */
@@ -47,74 +47,104 @@ const writtenResponses: Codec<Uint8Array, DeltaDiscoveryResponse> = { ...respons
 
 /**
  * A link without sockets: messages are really written and read again, and travel on the given clock, so that tests
- * and simulations decide what arrives, and when. `endpoint` answers undefined while global is down.
+ * and simulations decide what arrives, and when. `endpoint` answers undefined while no global can be reached; it is
+ * asked once for each connection.
  */
 export function memoryNetwork(endpoint: () => KdsEndpoint | undefined, clock: Clock, weather: Weather): MemoryNetwork {
-  const open = new Set<{ reset(why: string): void }>();
-
-  const connect = <Up, UpRead, Down, DownRead>(
-    up: Codec<Up, UpRead>,
-    down: Codec<Down, DownRead>,
-    zone: StreamIn<DownRead>,
-    accept: (global: KdsEndpoint, send: StreamOut<Down>) => StreamIn<UpRead>,
-  ): StreamOut<Up> => {
-    const pipe = new Pipe<Up, UpRead, Down, DownRead>({
-      clock,
-      weather,
-      up,
-      down,
-      zone,
-      over: () => open.delete(pipe),
-    });
-    open.add(pipe);
-    clock.after(weather.delay(), () => {
-      const global = weather.blocked('to-global') ? undefined : endpoint();
-      if (!global) return pipe.reset('global cannot be reached');
-      pipe.welcome();
-      try {
-        pipe.arrive(accept(global, pipe.fromGlobal));
-      } catch (error) {
-        pipe.reset((error as Error).message);
+  const open = new Set<OpenPipe>();
+  return {
+    dial: (hello) => new MemoryLink({ hello, endpoint, clock, weather, open }),
+    breakAll: (global) => {
+      for (const pipe of [...open]) {
+        if (global === undefined || pipe.global === global) pipe.reset('the connection was reset');
       }
-    });
-    return pipe.fromZone;
+    },
   };
+}
 
-  /** There and back; an answer that does not come is told to the zone by its streams. */
-  const answered = (hello: Hello) =>
-    new Promise<number>((resolve) => {
+interface OpenPipe {
+  readonly global: KdsEndpoint | undefined;
+  reset(why: string): void;
+}
+
+interface LinkParts {
+  readonly hello: Hello;
+  readonly endpoint: () => KdsEndpoint | undefined;
+  readonly clock: Clock;
+  readonly weather: Weather;
+  readonly open: Set<OpenPipe>;
+}
+
+/** One connection: all of its streams go to the global that answered first. */
+class MemoryLink implements Link {
+  readonly #parts: LinkParts;
+  readonly #streams: { end(): void }[] = [];
+  #global: KdsEndpoint | undefined;
+
+  constructor(parts: LinkParts) {
+    this.#parts = parts;
+  }
+
+  globalToZone(zone: StreamIn<DeltaDiscoveryResponse>): StreamOut<DeltaDiscoveryRequest> {
+    const { hello } = this.#parts;
+    return this.#connect(requests, writtenResponses, zone, (global, send) => global.globalToZone(hello, send));
+  }
+
+  zoneToGlobal(zone: StreamIn<DeltaDiscoveryRequest>): StreamOut<Uint8Array> {
+    const { hello } = this.#parts;
+    return this.#connect(writtenResponses, requests, zone, (global, send) => global.zoneToGlobal(hello, send));
+  }
+
+  heartbeat(zone: StreamIn<GlobalReport>): StreamOut<ZoneReport> {
+    const { hello } = this.#parts;
+    return this.#connect(zoneReports, globalReports, zone, (global, send) => global.heartbeat(hello, send));
+  }
+
+  /** There and back; that no answer comes is told to the zone by its streams. */
+  healthCheck(): Promise<number> {
+    const { hello, clock, weather } = this.#parts;
+    return new Promise((resolve) => {
       clock.after(weather.delay(), () => {
-        const global = weather.blocked('to-global') ? undefined : endpoint();
+        const global = this.#reached();
         if (!global || weather.blocked('to-zone')) return;
         const wait = global.healthCheck(hello);
         clock.after(weather.delay(), () => resolve(wait));
       });
     });
+  }
 
-  return {
-    dial: (hello) => {
-      const streams: { end(): void }[] = [];
-      const keep = <S extends { end(): void }>(stream: S): S => {
-        streams.push(stream);
-        return stream;
-      };
-      return {
-        globalToZone: (zone) =>
-          keep(connect(requests, writtenResponses, zone, (global, send) => global.globalToZone(hello, send))),
-        zoneToGlobal: (zone) =>
-          keep(connect(writtenResponses, requests, zone, (global, send) => global.zoneToGlobal(hello, send))),
-        heartbeat: (zone) =>
-          keep(connect(zoneReports, globalReports, zone, (global, send) => global.heartbeat(hello, send))),
-        healthCheck: () => answered(hello),
-        close: () => {
-          for (const stream of streams) stream.end();
-        },
-      };
-    },
-    breakAll: () => {
-      for (const pipe of [...open]) pipe.reset('the connection was reset');
-    },
-  };
+  close(): void {
+    for (const stream of this.#streams) stream.end();
+  }
+
+  #reached(): KdsEndpoint | undefined {
+    if (this.#parts.weather.blocked('to-global')) return undefined;
+    this.#global ??= this.#parts.endpoint();
+    return this.#global;
+  }
+
+  #connect<Up, UpRead, Down, DownRead>(
+    up: Codec<Up, UpRead>,
+    down: Codec<Down, DownRead>,
+    zone: StreamIn<DownRead>,
+    accept: (global: KdsEndpoint, send: StreamOut<Down>) => StreamIn<UpRead>,
+  ): StreamOut<Up> {
+    const { clock, weather, open } = this.#parts;
+    const over = () => open.delete(pipe);
+    const pipe = new Pipe<Up, UpRead, Down, DownRead>({ clock, weather, up, down, zone, over });
+    open.add(pipe);
+    clock.after(weather.delay(), () => {
+      const global = this.#reached();
+      if (!global) return pipe.reset('global cannot be reached');
+      try {
+        pipe.arrive(global, (send) => accept(global, send));
+      } catch (error) {
+        pipe.reset((error as Error).message);
+      }
+    });
+    this.#streams.push(pipe.fromZone);
+    return pipe.fromZone;
+  }
 }
 
 interface PipeParts<Up, UpRead, Down, DownRead> {
@@ -132,6 +162,7 @@ class Pipe<Up, UpRead, Down, DownRead> {
   readonly fromGlobal: StreamOut<Down>;
   readonly #parts: PipeParts<Up, UpRead, Down, DownRead>;
   #global: StreamIn<UpRead> | undefined;
+  #endpoint: KdsEndpoint | undefined;
   #early: UpRead[] = [];
   /** When the last message of each direction arrives: order is kept. */
   readonly #free: Record<Direction, number> = { 'to-global': 0, 'to-zone': 0 };
@@ -149,19 +180,17 @@ class Pipe<Up, UpRead, Down, DownRead> {
     };
   }
 
-  /** Metadata, ahead of all messages. */
-  welcome(): void {
-    this.#travel('to-zone', () => this.#parts.zone.welcomed?.(WELCOME));
+  get global(): KdsEndpoint | undefined {
+    return this.#endpoint;
   }
 
-  /** Global accepted the stream: what came before goes to it now. */
-  arrive(global: StreamIn<UpRead>): void {
-    if (this.#over) {
-      global.closed(undefined);
-      return;
-    }
-    this.#global = global;
-    for (const message of this.#early.splice(0)) global.message(message);
+  /** The stream is at global: it says what it is, takes the stream, and then what came before. */
+  arrive(endpoint: KdsEndpoint, accept: (send: StreamOut<Down>) => StreamIn<UpRead>): void {
+    this.#endpoint = endpoint;
+    if (this.#over) return;
+    this.#travel('to-zone', () => this.#parts.zone.welcomed?.(WELCOME));
+    this.#global = accept(this.fromGlobal);
+    for (const message of this.#early.splice(0)) this.#global.message(message);
   }
 
   reset(why: string): void {

@@ -23,7 +23,7 @@ interface Facts {
 
 /**
  * How a zone stands, for people. `Online`: connected, and nothing is older than the bound. `Stale`: connected, and
- * something is: since when, and by how much. `Offline`: not connected. `Online` alone never says that nothing is on its
+ * something is, or not everything was applied yet: since when, and by how much. `Offline`: not connected. `Online` alone never says that nothing is on its
  * way: `lagMs` does, per type.
  */
 export interface ZoneStatus {
@@ -54,22 +54,33 @@ export function zoneStatus({ zone, enabled, now, staleAfterMs, lastSeen, connect
     return { zone, enabled, state: 'Offline', since, lagMs, reason: null, heartbeat: null, types: [] };
   }
   const { types, heard } = connection;
-  const [slowest] = [...types].sort((a, b) => b.lagMs - a.lagMs);
-  const behindMs = slowest?.lagMs ?? 0;
-  const silentMs = heard && heard.silentMs >= staleAfterMs ? heard.silentMs : 0;
-  const lagMs = Math.round(Math.max(behindMs, silentMs));
-  const isStale = lagMs >= staleAfterMs;
-  const reason = silentMs >= behindMs ? 'nothing was heard of the zone' : `${slowest?.type} is behind`;
+  const trouble = oldest(now, staleAfterMs, lastSeen, connection);
   return {
     zone,
     enabled,
-    state: isStale ? 'Stale' : 'Online',
-    since: rfc3339(isStale ? now - lagMs : connection.since),
-    lagMs,
-    reason: isStale ? reason : null,
+    state: trouble ? 'Stale' : 'Online',
+    since: rfc3339(trouble ? now - trouble.forMs : connection.since),
+    lagMs: Math.round(trouble?.forMs ?? Math.max(0, ...types.map(({ lagMs }) => lagMs))),
+    reason: trouble?.reason ?? null,
     heartbeat: heard ? { heardMsAgo: Math.round(heard.silentMs) } : null,
     types: types.map((type) => ({ ...type, reported: reportedOf(type, heard?.report) })),
   };
+}
+
+/** What makes a connected zone stale for the longest; undefined when nothing does. */
+function oldest(
+  now: number,
+  staleAfterMs: number,
+  lastSeen: number | undefined,
+  { since, types, heard }: NonNullable<Facts['connection']>,
+): { readonly forMs: number; readonly reason: string } | undefined {
+  const troubles = types.map(({ type, lagMs }) => ({ forMs: lagMs, reason: `${type} is behind` }));
+  if (heard) troubles.push({ forMs: heard.silentMs, reason: 'nothing was heard of the zone' });
+  const late = troubles.filter(({ forMs }) => forMs >= staleAfterMs);
+  // A link that has just begun may not carry both ways, and what was missed while there was none is still missing.
+  if (types.length === 0 || types.some(({ applied }) => applied === null))
+    late.push({ forMs: now - (lastSeen ?? since), reason: 'it has not applied everything yet' });
+  return late.sort((a, b) => b.forMs - a.forMs)[0];
 }
 
 function reportedOf({ type }: TypeReport, report: ZoneReport | undefined): Reported | null {
