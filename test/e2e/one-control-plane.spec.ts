@@ -167,7 +167,7 @@ describe('one control plane as a process', () => {
     expect(await global.verify(token, 'zone-ingress')).toMatchObject({ accepted: true });
   });
 
-  it('says in the log that client certificates of administrators are deprecated, and takes them on 5682’s side alone', async () => {
+  it('says in the log that client certificates of administrators are deprecated, and takes them where there is TLS', async () => {
     const { cert, key } = await certificateIn(folder.path, 'client', { use: 'client' });
     await mkdir(join(folder.path, 'admins'));
     await writeFile(join(folder.path, 'admins', 'client.pem'), cert);
