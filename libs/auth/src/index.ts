@@ -20,7 +20,8 @@ export {
   secretText,
 } from './secrets.js';
 export { authSettings } from './settings.js';
-export type { StaticKey, StoredKey } from './signing-keys.js';
+export type { StoredKey } from './signing-keys.js';
+export type { StaticKey } from './static-keys.js';
 export {
   isTokenKind,
   TOKEN_KIND_NAMES,

@@ -9,7 +9,7 @@ import { readTokenRequest } from './token-requests.js';
 export interface OfflineKey {
   /** As in `validator.publicKeys`: 1 to 253 characters. */
   readonly kid: string;
-  /** What a key file holds: PEM (PKCS#1 or PKCS#8) or PKCS#1 DER, RSA of 2048 bits or more. */
+  /** What a key file holds: PEM (PKCS#1, PKCS#8 or SPKI) or PKCS#1 DER, RSA of 2048 bits or more. */
   readonly pem: string | Uint8Array;
 }
 
