@@ -15,7 +15,10 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
   const log = ports.log.scope('api-server');
   const certificates = new Certificates({ config, clock: ports.clock, log: ports.log.scope('tls'), hostname });
   certificates.prepare();
-  const global = await composeGlobal(config, ports);
+  const global = await composeGlobal(config, ports).catch(async (error: unknown) => {
+    await ports.store.close();
+    throw error;
+  });
   const { manager, auth, kds, view, instanceId, tasks } = global;
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'global', zone: undefined, hostname, instanceId, version: VERSION, clusterId } as const;
