@@ -94,7 +94,12 @@ export async function composeZone(
       globalAddress,
       dial,
       syncer: new Syncer({ manager, clock, log: log.scope('kds'), checks: auth.writeHooks, mirror: mirrorOfGlobal }),
-      outbox: new Outbox({ view, departures: departuresToGlobal(name), log: log.scope('kds') }),
+      outbox: new Outbox({
+        view,
+        departures: departuresToGlobal(name),
+        limit: config.multizone.zone.kds.maxMsgSize,
+        log: log.scope('kds'),
+      }),
       manager,
       view,
       insights,

@@ -1,7 +1,7 @@
 import type { Log } from '@koguma/core';
 import {
+  describe,
   type Entry,
-  keyText,
   type Resource,
   type ResourceKey,
   type ResourceType,
@@ -25,6 +25,8 @@ interface Item {
   readonly resource: WireResource | undefined;
   /** The revision at which this item last changed. */
   readonly at: number;
+  /** It is there and is not sent, because not all of its type fits into one message. */
+  readonly keptBack: boolean;
 }
 
 interface Shelf {
@@ -33,6 +35,8 @@ interface Shelf {
   latest: number;
   /** Responses by where they start from, good until the next change. */
   readonly responses: Map<number, EncodedResponse>;
+  /** What cannot be written, by name, with the reason. */
+  readonly unwritable: Map<string, string>;
 }
 
 /** What leaves a control plane in one direction, and in what form. */
@@ -49,6 +53,8 @@ export interface Departures {
 interface Parts {
   readonly view: ResourceView;
   readonly departures: Departures;
+  /** Bytes of the largest message. A first response holds all of a type, so this is the most that a type can have. */
+  readonly limit: number;
   readonly log: Log;
 }
 
@@ -67,7 +73,12 @@ export class Outbox {
   constructor(parts: Parts) {
     this.#parts = parts;
     for (const type of parts.departures.types)
-      this.#shelves.set(type, { items: new Map(), latest: parts.view.revision.n, responses: new Map() });
+      this.#shelves.set(type, {
+        items: new Map(),
+        latest: parts.view.revision.n,
+        responses: new Map(),
+        unwritable: new Map(),
+      });
     this.#replaceAll(parts.view.revision.n);
     parts.view.onChange(({ reset, entries, revision }) => {
       const changed = reset ? this.#replaceAll(revision.n) : this.#follow(entries, revision.n);
@@ -90,19 +101,29 @@ export class Outbox {
     const shelf = this.#shelf(type);
     const known = shelf.responses.get(from);
     if (known) return known;
-    const items = [...shelf.items].filter(([, { at, resource }]) => (from === FROM_NOTHING ? resource : at > from));
+    const items = [...shelf.items]
+      .map(([name, { at, resource, keptBack }]) => ({ name, at, resource: keptBack ? undefined : resource }))
+      .filter(({ at, resource }) => (from === FROM_NOTHING ? resource : at > from));
     const nonce = `${type}@${shelf.latest}`;
     const bytes = DeltaDiscoveryResponse.encode({
       systemVersionInfo: '',
       typeUrl: type,
       nonce,
-      resources: items.flatMap(([, { resource }]) => resource ?? []),
-      removedResources: items.filter(([, { resource }]) => !resource).map(([name]) => name),
+      resources: items.flatMap(({ resource }) => resource ?? []),
+      removedResources: items.filter(({ resource }) => !resource).map(({ name }) => name),
       controlPlane: { identifier: this.#parts.departures.sender },
     }).finish();
     const response = { bytes, nonce, to: shelf.latest };
     shelf.responses.set(from, response);
     return response;
+  }
+
+  /** What of a type is not sent to anybody, and why, for people; undefined when all is. */
+  trouble(type: ResourceType): string | undefined {
+    const { items, unwritable } = this.#shelf(type);
+    const tooLarge = [...items.values()].filter(({ keptBack }) => keptBack).map(({ source }) => describe(source));
+    const told = [...unwritable.values(), ...tooLarge.map((name) => `${name} is not sent: ${this.#tooLarge(type)}`)];
+    return told.length === 0 ? undefined : told.join('; ');
   }
 
   /** Calls `listener` with the types that changed, after the outbox holds the change. */
@@ -130,27 +151,50 @@ export class Outbox {
       const outKey = this.#parts.departures.keyThere(key);
       if (!shelf || !outKey) continue;
       const name = wireName(outKey);
-      const next = resource && this.#encode(resource);
-      const before = shelf.items.get(name)?.resource;
-      if (next?.version === before?.version) continue;
-      shelf.items.set(name, { source: key, resource: next, at: revision });
+      shelf.unwritable.delete(name);
+      const next = resource && this.#encode(resource, name, shelf);
+      const before = shelf.items.get(name);
+      if (next?.version === before?.resource?.version) continue;
+      shelf.items.set(name, { source: key, resource: next, at: revision, keptBack: before?.keptBack ?? false });
+      changed.add(key.type);
+    }
+    for (const type of changed) {
+      const shelf = this.#shelf(type);
+      this.#keepBack(type, shelf, revision);
       shelf.latest = revision;
       shelf.responses.clear();
-      changed.add(key.type);
     }
     return [...changed];
   }
 
-  #encode(resource: Resource): WireResource | undefined {
+  /** Without what does not fit into one message the others still go, and what is kept back goes as soon as it fits. */
+  #keepBack(type: ResourceType, { items }: Shelf, revision: number): void {
+    const tooMuch = beyond(this.#parts.limit, items);
+    for (const [name, item] of items) {
+      const keptBack = tooMuch.has(name);
+      if (item.keptBack === keptBack) continue;
+      items.set(name, { ...item, keptBack, at: revision });
+      if (keptBack)
+        this.#parts.log.error('a resource is not sent', {
+          resource: describe(item.source),
+          error: this.#tooLarge(type),
+        });
+    }
+  }
+
+  #tooLarge(type: ResourceType): string {
+    return `all ${type} resources together are larger than the ${this.#parts.limit} bytes that can be sent of a type`;
+  }
+
+  #encode(resource: Resource, name: string, { unwritable }: Shelf): WireResource | undefined {
     try {
       const crossing = this.#parts.departures.crossing(resource);
       return crossing && encodeResource(crossing);
     } catch (error) {
       // One resource that cannot be written must not stop the others.
-      this.#parts.log.error('a resource cannot be sent', {
-        resource: keyText(resource),
-        error: (error as Error).message,
-      });
+      const { message } = error as Error;
+      unwritable.set(name, `${describe(resource)} cannot be sent: ${message}`);
+      this.#parts.log.error('a resource cannot be sent', { resource: describe(resource), error: message });
       return undefined;
     }
   }
@@ -160,4 +204,26 @@ export class Outbox {
     if (!shelf) throw new TypeError(`${type} does not cross this way`);
     return shelf;
   }
+}
+
+/** What a response costs beside its resources, and a resource in it beside its name and value; generously. */
+const RESPONSE_FRAMING = 512;
+const RESOURCE_FRAMING = 160;
+
+/** The names of what must stay, biggest first, for the rest to fit into `limit` bytes. */
+function beyond(limit: number, items: ReadonlyMap<string, Item>): Set<string> {
+  const sizes = [...items].flatMap(([name, { resource }]) => (resource ? [{ name, size: sizeOf(resource) }] : []));
+  const out = new Set<string>();
+  let total = sizes.reduce((sum, { size }) => sum + size, RESPONSE_FRAMING);
+  if (total <= limit) return out;
+  for (const { name, size } of sizes.sort((a, b) => b.size - a.size || (a.name < b.name ? -1 : 1))) {
+    if (total <= limit) break;
+    out.add(name);
+    total -= size;
+  }
+  return out;
+}
+
+function sizeOf({ name, resource }: WireResource): number {
+  return Buffer.byteLength(name) + (resource?.value.length ?? 0) + RESOURCE_FRAMING;
 }

@@ -7,6 +7,8 @@ import type { Outcome } from './subscription.js';
 
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
+/** Characters of what is kept of an error, for people. */
+const LONGEST_ERROR = 1_000;
 
 /** How far the peer is with one type; revisions are those of this store. */
 interface Progress {
@@ -32,6 +34,7 @@ export interface TypeReport {
   readonly sent: number;
   readonly applied: number | null;
   readonly appliedAt: string | null;
+  /** What the peer refused last, or what it is not sent at all, with the reason. */
   readonly lastError: string | null;
 }
 
@@ -100,7 +103,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
       sent: progress.sent,
       applied: progress.applied ?? null,
       appliedAt: progress.appliedAt === undefined ? null : rfc3339(progress.appliedAt),
-      lastError: progress.lastError ?? null,
+      lastError: progress.lastError ?? this.#parts.outbox.trouble(type)?.slice(0, LONGEST_ERROR) ?? null,
     }));
   }
 
@@ -161,7 +164,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
     const { clock, entropy, log, peer, counted } = this.#parts;
     counted?.(type, 'rejected');
     progress.refusedSince = Math.min(from, progress.refusedSince ?? from);
-    progress.lastError = message.slice(0, 1_000);
+    progress.lastError = message.slice(0, LONGEST_ERROR);
     const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** progress.retries++);
     log.warn('a part of a response was refused', { peer, type, error: progress.lastError });
     progress.cancelRetry?.();

@@ -44,8 +44,9 @@ export function checksOf({ view, clock, entropy }: End): readonly WriteHook[] {
   return new Auth({ view, crypto: joseCrypto, clock, entropy, log: SILENT, settings, federated: true }).writeHooks;
 }
 
-export function outboxOf({ view }: End): Outbox {
-  return new Outbox({ view, departures: departuresToZones(joseCrypto.parseKey), log: SILENT });
+/** What global has for zones. @param limit bytes of the largest message; Kuma's when left out */
+export function outboxOf({ view }: End, limit = 10_485_760): Outbox {
+  return new Outbox({ view, departures: departuresToZones(joseCrypto.parseKey), limit, log: SILENT });
 }
 
 export function putSecret(at: End, name: string, text: string, labels: Record<string, string> = {}) {
