@@ -32,6 +32,8 @@ interface Codec {
   decode(bytes: Uint8Array): Spec;
 }
 
+/** Kuma's longest name. Databases have limits of their own, which a peer must not meet. */
+const LONGEST_NAME = 253;
 const ANY = 'type.googleapis.com/';
 const KUMA_RESOURCE = `${ANY}kuma.mesh.v1alpha1.KumaResource`;
 
@@ -107,7 +109,10 @@ export function decodeResource(type: ResourceType, { resource, name }: WireResou
     if (spec?.typeUrl !== ANY + codec.message) throw new UnreadableResource(`its spec is not a ${codec.message}`);
     const key: ResourceKey = { type, mesh: meta.mesh, name: meta.name };
     if (key.name === '' || (key.mesh === '') === (RESOURCE_TYPES[type].scope === 'mesh')) {
-      throw new UnreadableResource(`${JSON.stringify(name)} does not fit the scope of ${type}`);
+      throw new UnreadableResource(`${JSON.stringify(name.slice(0, LONGEST_NAME))} does not fit the scope of ${type}`);
+    }
+    if (key.name.length > LONGEST_NAME || key.mesh.length > LONGEST_NAME || wireName(key).includes('\0')) {
+      throw new UnreadableResource(`its name is not one: at most ${LONGEST_NAME} characters, and no NUL`);
     }
     return { key, spec: codec.decode(spec.value), labels: meta.labels };
   } catch (error) {
