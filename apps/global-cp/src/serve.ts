@@ -23,9 +23,11 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
   const adapter = createApiAdapter(settings);
   const module = AppModule.with(api, kds, log);
   const app = await NestFactory.create(module, adapter, { logger: false, abortOnError: false });
-  const { grpcPort, maxMsgSize } = config.multizone.global.kds;
-  const address = { host: config.koguma.multizone.global.kds.interface, port: grpcPort, name: 'zones (KDS)' };
-  const transport = new KdsTransport(address, maxMsgSize);
+  const { grpcPort, maxMsgSize: maxMessageSize, msgSendTimeout: sendTimeoutMs } = config.multizone.global.kds;
+  const { interface: host, maxConnections, idleTimeout: idleMs } = config.koguma.multizone.global.kds;
+  const address = { host, port: grpcPort, name: 'zones (KDS)', maxConnections };
+  const limits = { maxMessageSize, sendTimeoutMs, idleMs };
+  const transport = new KdsTransport(address, limits, { clock: ports.clock, log: ports.log.scope('kds') });
   app.connectMicroservice({ strategy: transport });
 
   try {

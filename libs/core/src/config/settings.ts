@@ -2,6 +2,7 @@ import { type Nested, setting } from './table.js';
 import {
   bool,
   bytes,
+  connections,
   count,
   duration,
   filePath,
@@ -78,9 +79,14 @@ export const SETTINGS = {
 
   'multizone.global.kds.grpcPort': setting(port, 5685, { onlyFor: 'global' }),
   'multizone.global.kds.maxMsgSize': setting(bytes, 10 * MIB, { onlyFor: 'global' }),
+  /** How long a zone may take to read one message. */
+  'multizone.global.kds.msgSendTimeout': setting(duration, 60_000, { onlyFor: 'global' }),
   'multizone.global.kds.zoneInsightFlushInterval': setting(duration, 10_000, { onlyFor: 'global' }),
   'multizone.global.kds.tlsEnabled': setting(offOnly(NO_TLS), false, { onlyFor: 'global' }),
   'koguma.multizone.global.kds.interface': setting(listenAddress, '127.0.0.1', { onlyFor: 'global' }),
+  'koguma.multizone.global.kds.maxConnections': setting(connections, 5_000, { onlyFor: 'global' }),
+  /** How long a connection may be open without a stream. */
+  'koguma.multizone.global.kds.idleTimeout': setting(duration, 30_000, { onlyFor: 'global' }),
   /** Empty: not decided, which is enough on loopback only. */
   'koguma.multizone.global.kds.authType': setting(oneOf(['none', ''], { cpToken: NOT_YET }), '', { onlyFor: 'global' }),
 

@@ -1,11 +1,12 @@
 import { createServer } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { type ListenAddress, Listener, type Log } from '@koguma/core';
+import { type Clock, type ListenAddress, Listener, type Log } from '@koguma/core';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ServerGrpc } from '@nestjs/microservices';
 import type { KdsEndpoint } from '../link.js';
 import { KDS_ENDPOINT, KDS_LOG, KdsController } from './kds.controller.js';
 import { KDS_PACKAGE, kdsServices } from './services.js';
+import { UnreadMessages } from './unread.js';
 
 /** KDS on global, as a Nest module: add it to an application and connect {@link KdsTransport}. */
 @Module({})
@@ -30,6 +31,26 @@ const KEEPALIVE = {
   'grpc.keepalive_permit_without_calls': 1,
 };
 
+/** Streams that one connection may have open: a zone of Kuma opens six. */
+const STREAMS = 32;
+/** Messages of the largest size that may be under way to all zones together. */
+const LARGEST_UNDER_WAY = 16;
+
+/** What one peer may cost. */
+export interface KdsLimits {
+  /** Bytes of the largest message, both ways. */
+  readonly maxMessageSize: number;
+  /** Milliseconds in which a peer has to take one message. */
+  readonly sendTimeoutMs: number;
+  /** Milliseconds that a connection may be open without a stream. */
+  readonly idleMs: number;
+}
+
+interface TransportParts {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 /**
  * Nest's gRPC transport on a socket of our own {@link Listener}: port 0 works and is known, and every connection can
  * be limited and ended in one place.
@@ -39,7 +60,8 @@ export class KdsTransport extends ServerGrpc {
 
   constructor(
     private readonly address: ListenAddress,
-    private readonly maxMessageSize: number,
+    private readonly limits: KdsLimits,
+    private readonly parts: TransportParts,
   ) {
     super({ package: KDS_PACKAGE, packageDefinition: kdsServices, gracefulShutdown: true });
   }
@@ -51,10 +73,20 @@ export class KdsTransport extends ServerGrpc {
   }
 
   override async createClient(): Promise<Server> {
+    const { maxMessageSize, sendTimeoutMs, idleMs } = this.limits;
+    const unread = new UnreadMessages({
+      ...this.parts,
+      sendTimeoutMs,
+      budget: LARGEST_UNDER_WAY * maxMessageSize,
+      reset: (peer) => this.#listener?.reset(peer),
+    });
     const server = new Server({
-      'grpc.max_receive_message_length': this.maxMessageSize,
-      'grpc.max_send_message_length': this.maxMessageSize,
+      'grpc.max_receive_message_length': maxMessageSize,
+      'grpc.max_send_message_length': maxMessageSize,
+      'grpc.max_concurrent_streams': STREAMS,
+      'grpc.max_connection_idle_ms': idleMs,
       ...KEEPALIVE,
+      interceptors: [unread.interceptor],
     });
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#listener = await Listener.open(
