@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -13,18 +12,18 @@ type Headers = OutgoingHttpHeaders;
 /** An HTTP/2 connection to a gRPC server on which everything can be said, also what no gRPC library lets its user say. */
 export class RawConnection {
   readonly #session: ClientHttp2Session;
-  readonly #closed: Promise<unknown>;
+  readonly #closed: Promise<void>;
 
   constructor(address: string) {
     // Node counts what waits to be sent, too, and would give up by itself.
     this.#session = connect(`http://${address}`, { maxSessionMemory: 1_000 });
     this.#session.on('error', () => undefined);
-    this.#closed = once(this.#session, 'close');
+    this.#closed = new Promise((resolve) => this.#session.once('close', resolve));
   }
 
   /** Resolves when the connection is gone, whoever ended it. */
-  async closed(): Promise<void> {
-    await this.#closed;
+  closed(): Promise<void> {
+    return this.#closed;
   }
 
   get isClosed(): boolean {

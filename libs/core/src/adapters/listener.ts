@@ -53,7 +53,7 @@ export class Listener {
   /** Ends the connection from `address` (`ip:port`) at once: what was not sent yet is thrown away. */
   reset(address: string): void {
     for (const socket of this.#sockets)
-      if (`${socket.remoteAddress}:${socket.remotePort}` === address) socket.resetAndDestroy();
+      if (`${socket.remoteAddress}:${socket.remotePort}` === address) socket.destroy();
   }
 
   /** Takes no more connections, and resets those still open after `graceMs`. */

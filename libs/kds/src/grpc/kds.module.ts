@@ -4,9 +4,9 @@ import { type Clock, type ListenAddress, Listener, type Log } from '@koguma/core
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ServerGrpc } from '@nestjs/microservices';
 import type { KdsEndpoint } from '../link.js';
+import { FanOut } from './fan-out.js';
 import { KDS_ENDPOINT, KDS_LOG, KdsController } from './kds.controller.js';
 import { KDS_PACKAGE, kdsServices } from './services.js';
-import { UnreadMessages } from './unread.js';
 
 /** KDS on global, as a Nest module: add it to an application and connect {@link KdsTransport}. */
 @Module({})
@@ -33,7 +33,7 @@ const KEEPALIVE = {
 
 /** Streams that one connection may have open: a zone of Kuma opens six. */
 const STREAMS = 32;
-/** Messages of the largest size that may be under way to all zones together. */
+/** Messages of the largest size that may be on their way to all zones together. */
 const LARGEST_UNDER_WAY = 16;
 
 /** What one peer may cost. */
@@ -74,7 +74,7 @@ export class KdsTransport extends ServerGrpc {
 
   override async createClient(): Promise<Server> {
     const { maxMessageSize, sendTimeoutMs, idleMs } = this.limits;
-    const unread = new UnreadMessages({
+    const fanOut = new FanOut({
       ...this.parts,
       sendTimeoutMs,
       budget: LARGEST_UNDER_WAY * maxMessageSize,
@@ -86,7 +86,7 @@ export class KdsTransport extends ServerGrpc {
       'grpc.max_concurrent_streams': STREAMS,
       'grpc.max_connection_idle_ms': idleMs,
       ...KEEPALIVE,
-      interceptors: [unread.interceptor],
+      interceptors: [fanOut.interceptor],
     });
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#listener = await Listener.open(
