@@ -1,4 +1,5 @@
 import { joseCrypto, secretSpec } from '@koguma/auth';
+import { SILENT } from '@koguma/core';
 import type { Draft } from '@koguma/resources';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -85,8 +86,10 @@ describe('the outbox', () => {
 describe('an outbox that holds more of a type than one message takes', () => {
   const LIMIT = 10_000;
   const [BIG, BIGGER, SMALL] = ['zone-token-revocations', 'zone-ingress-token-revocations', 'mine'];
+  let errors: unknown[];
   beforeEach(() => {
-    outbox = outboxOf(global, LIMIT);
+    errors = [];
+    outbox = outboxOf(global, LIMIT, { ...SILENT, error: (_, fields) => errors.push(fields?.resource) });
   });
 
   it('leaves out the biggest until the rest fits, and names what it leaves out', async () => {
@@ -97,6 +100,8 @@ describe('an outbox that holds more of a type than one message takes', () => {
         'all GlobalSecret resources together are larger than the 10000 bytes that can be sent of a type',
     );
     expect(outbox.trouble('Mesh')).toBeUndefined();
+    await store({ 'another-small-one': 'x' });
+    expect(errors).toEqual([`GlobalSecret "${BIGGER}"`]); // once
   });
 
   it('leaves out one that is larger than a message by itself', async () => {

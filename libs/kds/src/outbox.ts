@@ -7,6 +7,7 @@ import {
   type ResourceType,
   type ResourceView,
 } from '@koguma/resources';
+import { beyond, sizeInResponse } from './fitting.js';
 import { DeltaDiscoveryResponse, type Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
 import { type Crossing, encodeResource, wireName } from './wire.js';
 
@@ -169,7 +170,10 @@ export class Outbox {
 
   /** Without what does not fit into one message the others still go, and what is kept back goes as soon as it fits. */
   #keepBack(type: ResourceType, { items }: Shelf, revision: number): void {
-    const tooMuch = beyond(this.#parts.limit, items);
+    const sizes = [...items].flatMap(([name, { resource }]) =>
+      resource ? [[name, sizeInResponse(name, resource.resource?.value)] as const] : [],
+    );
+    const tooMuch = beyond(this.#parts.limit, new Map(sizes));
     for (const [name, item] of items) {
       const keptBack = tooMuch.has(name);
       if (item.keptBack === keptBack) continue;
@@ -204,26 +208,4 @@ export class Outbox {
     if (!shelf) throw new TypeError(`${type} does not cross this way`);
     return shelf;
   }
-}
-
-/** What a response costs beside its resources, and a resource in it beside its name and value; generously. */
-const RESPONSE_FRAMING = 512;
-const RESOURCE_FRAMING = 160;
-
-/** The names of what must stay, biggest first, for the rest to fit into `limit` bytes. */
-function beyond(limit: number, items: ReadonlyMap<string, Item>): Set<string> {
-  const sizes = [...items].flatMap(([name, { resource }]) => (resource ? [{ name, size: sizeOf(resource) }] : []));
-  const out = new Set<string>();
-  let total = sizes.reduce((sum, { size }) => sum + size, RESPONSE_FRAMING);
-  if (total <= limit) return out;
-  for (const { name, size } of sizes.sort((a, b) => b.size - a.size || (a.name < b.name ? -1 : 1))) {
-    if (total <= limit) break;
-    out.add(name);
-    total -= size;
-  }
-  return out;
-}
-
-function sizeOf({ name, resource }: WireResource): number {
-  return Buffer.byteLength(name) + (resource?.value.length ?? 0) + RESOURCE_FRAMING;
 }

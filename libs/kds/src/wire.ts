@@ -89,14 +89,20 @@ export function parseWireName(type: ResourceType, text: string): ResourceKey {
 }
 
 /** Writes one resource. The version is the SHA-256 of its bytes, so equal resources have equal versions everywhere. */
-export function encodeResource({ key, spec, labels }: Crossing): WireResource {
+export function encodeResource(crossing: Crossing): WireResource {
+  const value = encodeValue(crossing);
+  const resource = { typeUrl: KUMA_RESOURCE, value };
+  return { name: wireName(crossing.key), version: sha256(value), resource, aliases: [] };
+}
+
+/** The bytes of a resource's KumaResource. */
+export function encodeValue({ key, spec, labels }: Crossing): Uint8Array {
   const codec = codecOf(key.type);
   const sorted = Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
-  const value = KumaResource.encode({
+  return KumaResource.encode({
     meta: { name: key.name, mesh: key.mesh, version: '', labels: sorted },
     spec: { typeUrl: ANY + codec.message, value: codec.encode(spec) },
   }).finish();
-  return { name: wireName(key), version: sha256(value), resource: { typeUrl: KUMA_RESOURCE, value }, aliases: [] };
 }
 
 /** Reads one resource of a response for `type`. @throws UnreadableResource */
