@@ -9,7 +9,7 @@ import { openPostgresStore } from './sql/postgres.js';
 import { openSqliteStore } from './sql/sqlite.js';
 import { storeContract } from './store.contract.js';
 import type { ResourceStore } from './store.js';
-import { hasPostgres, ThrowawayCluster } from './throwaway-cluster.contract.js';
+import { hasPostgres, ThrowawayCluster } from '../../../test/support/throwaway-cluster.js';
 
 let folder: string;
 let files = 0;

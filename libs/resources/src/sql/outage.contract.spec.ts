@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { create, secret } from '../samples.contract.js';
 import { startProcess } from '../second-process.contract.js';
 import type { ResourceStore } from '../store.js';
-import { hasPostgres, ThrowawayCluster } from '../throwaway-cluster.contract.js';
+import { hasPostgres, ThrowawayCluster } from '../../../../test/support/throwaway-cluster.js';
 import { ResourceView } from '../view.js';
 import { openPostgresStore } from './postgres.js';
 

@@ -6,7 +6,7 @@ import { migrateStore } from '../open-store.js';
 import { create, secret } from '../samples.contract.js';
 import { startProcess } from '../second-process.contract.js';
 import type { ResourceStore } from '../store.js';
-import { hasPostgres, ThrowawayCluster } from '../throwaway-cluster.contract.js';
+import { hasPostgres, ThrowawayCluster } from '../../../../test/support/throwaway-cluster.js';
 import { openPostgresStore, type PostgresStoreOptions } from './postgres.js';
 
 type Settings = PostgresStoreOptions['settings'];

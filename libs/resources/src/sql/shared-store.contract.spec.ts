@@ -4,7 +4,7 @@ import type { Resource } from '../resource.js';
 import { create, insight, secret } from '../samples.contract.js';
 import { startProcess } from '../second-process.contract.js';
 import type { ResourceStore, StoreTransaction } from '../store.js';
-import { hasPostgres, ThrowawayCluster } from '../throwaway-cluster.contract.js';
+import { hasPostgres, ThrowawayCluster } from '../../../../test/support/throwaway-cluster.js';
 import { ResourceView } from '../view.js';
 import { openPostgresStore } from './postgres.js';
 
