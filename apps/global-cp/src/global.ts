@@ -80,7 +80,9 @@ export async function composeGlobal(
   tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
 
   // Zones take a first response for all there is, so nothing is sent before all of the above is in the store.
-  const outbox = new Outbox({ view, departures: departuresToZones(crypto.parseKey), log: log.scope('kds') });
+  const departures = departuresToZones(crypto.parseKey);
+  const limit = config.multizone.global.kds.maxMsgSize;
+  const outbox = new Outbox({ view, departures, limit, log: log.scope('kds') });
   const kds = new KdsServer({
     manager,
     view,

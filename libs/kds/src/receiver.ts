@@ -28,6 +28,9 @@ export interface ReceiverEvents {
 
 /** One of a type is under way at a time; what is beyond that twice over does not follow the protocol. */
 const QUEUE_PER_TYPE = 2;
+/** An answer must fit into a message, however much of a response was refused. */
+const MOST_TOLD = 100;
+const LONGEST_TOLD = 1_000;
 
 /** What was asked for of a type. */
 interface Asked {
@@ -129,7 +132,7 @@ export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
     }
     const refusals = await apply(type, response, first && !asked.resumed);
     if (this.#over) return;
-    const error = refusals.map(({ name, reason }) => `${name}: ${reason}`).join('\n') || undefined;
+    const error = told(refusals);
     this.#answer(type, response.nonce, error);
     asked.seen = true;
     events.applied(type, response.nonce, error, first);
@@ -140,4 +143,11 @@ export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
     const nack = { ...answer, resourceNamesSubscribe: ['*'], errorDetail: { message: `user error\n${error}` } };
     this.#parts.send.send(DeltaDiscoveryRequest.fromPartial(error === undefined ? answer : nack));
   }
+}
+
+/** What was refused, for the peer and for people; undefined when nothing was. */
+function told(refusals: readonly Refusal[]): string | undefined {
+  const lines = refusals.slice(0, MOST_TOLD).map(({ name, reason }) => `${name}: ${reason}`.slice(0, LONGEST_TOLD));
+  if (refusals.length > MOST_TOLD) lines.push(`and ${refusals.length - MOST_TOLD} more`);
+  return lines.length === 0 ? undefined : lines.join('\n');
 }

@@ -7,6 +7,8 @@ import type { Outcome } from './subscription.js';
 
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
+/** Characters of what is kept of an error, for people. */
+const LONGEST_ERROR = 1_000;
 
 /** How far the peer is with one type; revisions are those of this store. */
 interface Progress {
@@ -39,6 +41,7 @@ export interface TypeReport {
   readonly appliedAt: string | null;
   /** For how long something written has not been applied, in milliseconds. */
   readonly lagMs: number;
+  /** What the peer refused last, or what it is not sent at all, with the reason. */
   readonly lastError: string | null;
 }
 
@@ -109,7 +112,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
       applied: progress.applied ?? null,
       appliedAt: timeText(progress.appliedAt),
       lagMs: progress.behindSince === undefined ? 0 : Math.round(this.#parts.clock.mono() - progress.behindSince),
-      lastError: progress.lastError ?? null,
+      lastError: progress.lastError ?? this.#parts.outbox.trouble(type)?.slice(0, LONGEST_ERROR) ?? null,
     }));
   }
 
@@ -189,7 +192,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
     const { clock, entropy, log, peer, counted } = this.#parts;
     counted?.(type, 'rejected');
     progress.refusedSince = Math.min(from, progress.refusedSince ?? from);
-    progress.lastError = message.slice(0, 1_000);
+    progress.lastError = message.slice(0, LONGEST_ERROR);
     const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** progress.retries++);
     log.warn('a part of a response was refused', { peer, type, error: progress.lastError });
     progress.cancelRetry?.();

@@ -21,9 +21,10 @@ import {
   typesThatCross,
   type WriteHook,
 } from '@koguma/resources';
+import { beyond, sizeInResponse, sizeOfResponse } from './fitting.js';
 import { nameOnGlobal } from './name-hash.js';
 import type { Departures } from './outbox.js';
-import type { Crossing } from './wire.js';
+import { type Crossing, encodeValue, wireName } from './wire.js';
 
 /** The name under which global keeps its id, the one Config that zones get. */
 export const CLUSTER_ID_NAME = 'kuma-cluster-id';
@@ -128,15 +129,20 @@ function stampOf(zone: string): Record<string, string> {
 
 /** What zones get of a resource of global; undefined when nothing. */
 function crossingToZones(resource: Resource, parseKey: ParseKey): Crossing | undefined {
-  const wanted = resource.labels[LABEL.kdsSync];
-  const passage = passageOf(resource);
-  if (passage === 'never' || wanted === 'disabled') return undefined;
-  if (passage === 'unless-labelled' && wanted !== 'enabled') return undefined;
+  if (!isSent(resource, resource.labels)) return undefined;
   const { type, mesh, name, spec } = resource;
   const labels = { ...resource.labels, [LABEL.origin]: 'global' };
-  if (passage !== 'public-half') return { key: { type, mesh, name }, spec, labels };
+  if (passageOf(resource) !== 'public-half') return { key: { type, mesh, name }, spec, labels };
   const { publicPem } = parseKey(secretBytes((resource as Secret).spec));
   return { key: publicKeyOf(resource), spec: secretSpec(publicPem), labels: { ...labels, [LABEL.displayName]: name } };
+}
+
+/** Whether zones get anything of a resource of global. */
+function isSent(key: ResourceKey, labels: Resource['labels']): boolean {
+  const wanted = labels[LABEL.kdsSync];
+  const passage = passageOf(key);
+  if (passage === 'never' || wanted === 'disabled') return false;
+  return passage !== 'unless-labelled' || wanted === 'enabled';
 }
 
 /** Tells who stores a GlobalSecret on global that it stays there. */
@@ -151,25 +157,32 @@ export const stayingHomeWarning: WriteHook = {
   },
 };
 
-/** What a response costs beside the data in it, generously: names, labels, framing. */
-const BYTES_PER_RESOURCE = 512;
+/** What global adds to labels on the way, generously. */
+const STAMP = 256;
 
 /**
- * A first response holds all of a type in one message. What would push it past the limit is refused, with the size,
- * because no zone could sync that type any more.
+ * Refuses, with the size, what would not reach zones beside the rest of its type, or would push something else out.
+ * Where a store holds too much already, what is small may still be written: a revocation above all.
  */
 export function sizeLimit(view: ResourceView, limit: number): WriteHook {
-  const sizeOf = (spec: Spec) => BYTES_PER_RESOURCE + JSON.stringify(spec).length;
   return {
     validate({ key, next }): Opinion {
-      if (!next || passageOf(key) === 'never') return {};
-      const others = view.list(key.type).filter((other) => keyText(other) !== keyText(key));
-      const size = others.reduce((sum, { spec }) => sum + sizeOf(spec), sizeOf(next.spec));
-      if (size <= limit) return {};
+      if (!next || !isSent(key, next.labels)) return {};
+      const others = view.list(key.type).filter((other) => isSent(other, other.labels));
+      const before = new Map(others.map((other) => [keyText(other), sizeOf(other, other)]));
+      const after = new Map(before).set(keyText(key), sizeOf(key, next));
+      const out = beyond(limit, before);
+      if ([...beyond(limit, after)].every((name) => out.has(name))) return {};
+      const size = sizeOfResponse(after.values());
       const reason = `all ${key.type} resources together would take ${size} bytes: zones can be sent at most ${limit} of a type`;
       return { violations: [{ field: key.type === 'Mesh' ? 'spec' : 'data', reason }] };
     },
   };
+}
+
+function sizeOf({ type, mesh, name }: ResourceKey, { spec, labels }: Pick<Resource, 'spec' | 'labels'>): number {
+  const key = { type, mesh, name };
+  return STAMP + sizeInResponse(wireName(key), encodeValue({ key, spec, labels }));
 }
 
 function publicKeyOf(key: ResourceKey): ResourceKey {

@@ -35,6 +35,8 @@ interface Codec {
   decode(bytes: Uint8Array): Spec;
 }
 
+/** Kuma's longest name. Databases have limits of their own, which a peer must not meet. */
+const LONGEST_NAME = 253;
 const ANY = 'type.googleapis.com/';
 const KUMA_RESOURCE = `${ANY}kuma.mesh.v1alpha1.KumaResource`;
 
@@ -109,14 +111,20 @@ export function parseWireName(type: ResourceType, text: string): ResourceKey {
 }
 
 /** Writes one resource. The version is the SHA-256 of its bytes, so equal resources have equal versions everywhere. */
-export function encodeResource({ key, spec, labels }: Crossing): WireResource {
+export function encodeResource(crossing: Crossing): WireResource {
+  const value = encodeValue(crossing);
+  const resource = { typeUrl: KUMA_RESOURCE, value };
+  return { name: wireName(crossing.key), version: sha256(value), resource, aliases: [] };
+}
+
+/** The bytes of a resource's KumaResource. */
+export function encodeValue({ key, spec, labels }: Crossing): Uint8Array {
   const codec = codecOf(key.type);
   const sorted = Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
-  const value = KumaResource.encode({
+  return KumaResource.encode({
     meta: { name: key.name, mesh: key.mesh, version: '', labels: sorted },
     spec: { typeUrl: ANY + codec.message, value: codec.encode(spec) },
   }).finish();
-  return { name: wireName(key), version: sha256(value), resource: { typeUrl: KUMA_RESOURCE, value }, aliases: [] };
 }
 
 /**
@@ -144,7 +152,10 @@ export function decodeResource(type: ResourceType, { resource, name }: WireResou
     if (spec?.typeUrl !== ANY + codec.message) throw new UnreadableResource(`its spec is not a ${codec.message}`);
     const key: ResourceKey = { type, mesh: meta.mesh, name: meta.name };
     if (key.name === '' || (key.mesh === '') === (RESOURCE_TYPES[type].scope === 'mesh')) {
-      throw new UnreadableResource(`${JSON.stringify(name)} does not fit the scope of ${type}`);
+      throw new UnreadableResource(`${JSON.stringify(name.slice(0, LONGEST_NAME))} does not fit the scope of ${type}`);
+    }
+    if (key.name.length > LONGEST_NAME || key.mesh.length > LONGEST_NAME || wireName(key).includes('\0')) {
+      throw new UnreadableResource(`its name is not one: at most ${LONGEST_NAME} characters, and no NUL`);
     }
     return { key, spec: codec.decode(spec.value), labels: meta.labels };
   } catch (error) {

@@ -4,6 +4,7 @@ import {
   bool,
   bytes,
   cipherSuites,
+  connections,
   count,
   duration,
   durationOrNone,
@@ -109,6 +110,8 @@ export const SETTINGS = {
 
   'multizone.global.kds.grpcPort': setting(port, 5685, { onlyFor: 'global' }),
   'multizone.global.kds.maxMsgSize': setting(bytes, 10 * MIB, { onlyFor: 'global' }),
+  /** How long a zone may take to read one message. */
+  'multizone.global.kds.msgSendTimeout': setting(duration, 60_000, { onlyFor: 'global' }),
   'multizone.global.kds.zoneInsightFlushInterval': setting(duration, 10_000, { onlyFor: 'global' }),
   /** Both zero, as in Kuma: zones choose how often they say that they live, and none is cut because it does not. */
   'multizone.global.kds.zoneHealthCheck.pollInterval': setting(durationOrNone, 0, { onlyFor: 'global' }),
@@ -122,6 +125,9 @@ export const SETTINGS = {
   'multizone.global.kds.tlsMaxVersion': setting(tlsVersionOrNone, '', { onlyFor: 'global' }),
   'multizone.global.kds.tlsCipherSuites': setting(cipherSuites, [], { onlyFor: 'global' }),
   'koguma.multizone.global.kds.interface': setting(listenAddress, '127.0.0.1', { onlyFor: 'global' }),
+  'koguma.multizone.global.kds.maxConnections': setting(connections, 5_000, { onlyFor: 'global' }),
+  /** How long a connection may be open without a stream. */
+  'koguma.multizone.global.kds.idleTimeout': setting(duration, 30_000, { onlyFor: 'global' }),
   /** Empty: not decided, which is enough on loopback only. */
   'koguma.multizone.global.kds.authType': setting(oneOf(['none', ''], { cpToken: NOT_YET }), '', { onlyFor: 'global' }),
 

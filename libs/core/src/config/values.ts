@@ -26,6 +26,9 @@ export const bytes = wholeNumber(1, 2 ** 32 - 1);
 /** How many of something there may be at once. */
 export const count = wholeNumber(1, 1_000);
 
+/** How many may be connected at once. */
+export const connections = wholeNumber(1, 65_535);
+
 /** A time that Kuma writes as a plain number of seconds. */
 export const seconds = wholeNumber(1, 3_600);
 

@@ -64,8 +64,13 @@ export class KdsController {
   ): Observable<Out> {
     return new Observable<Out>((out) => {
       let receiver: StreamIn<In>;
+      const tooMuch = new ControlPlaneError('too_large', 'the peer does not read what it is sent');
+      const overflow = () => {
+        receiver.closed(tooMuch);
+        out.error(rpcError(tooMuch));
+      };
       try {
-        receiver = accept(sender(out));
+        receiver = accept(sender(out, call, overflow));
       } catch (error) {
         return out.error(this.#refusal(error));
       }
@@ -94,9 +99,10 @@ export class KdsController {
   }
 }
 
-function sender<Out>(out: Subscriber<Out>): StreamOut<Out> {
+/** What is sent waits in the call, which takes few messages; Nest would queue what is beyond without end. */
+function sender<Out>(out: Subscriber<Out>, call: Call, overflow: () => void): StreamOut<Out> {
   return {
-    send: (message) => out.next(message),
+    send: (message) => (call.writableNeedDrain ? overflow() : out.next(message)),
     end: (error) => (error ? out.error(rpcError(error)) : out.complete()),
   };
 }
