@@ -2,8 +2,11 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { kogumactl } from '../cli.js';
+
+// RSA keys are really made, and OpenSSL is asked, which takes its time where others work too.
+vi.setConfig({ testTimeout: 20_000 });
 
 let dir: string;
 let ran: { code: number; out: string; err: string };
