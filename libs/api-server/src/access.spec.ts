@@ -1,5 +1,4 @@
 import { Controller, Get } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AccessGuard } from './access-guard.js';
@@ -211,7 +210,7 @@ describe('access', () => {
   test('other doors of the same application are left alone', async () => {
     const rpc = new ExecutionContextHost([{}, {}]);
     rpc.setType('rpc');
-    const guard = new AccessGuard({} as ApiServerParts, new Reflector());
+    const guard = new AccessGuard({} as ApiServerParts);
     expect(await guard.canActivate(rpc)).toBe(true);
     expect(new ErrorFilter({} as never).catch(new Error('theirs'), rpc)).toBe(undefined);
   });

@@ -24,7 +24,7 @@ export interface TypeDescriptor {
   readonly aliases: readonly string[];
   /** Paths of overviews that follow no rule. */
   readonly overviewAliases: readonly string[];
-  readonly spec: z.ZodType<Record<string, unknown>>;
+  readonly spec: z.ZodObject;
 }
 
 const base64 = z.base64('is not base64 (RFC 4648, section 4, with padding)');
@@ -70,7 +70,7 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceType, TypeDescriptor>> = {
   }),
   Config: row('Config', { owner: 'system', crosses: 'to-zones', adminOnly: true, spec: configSpec }),
   Zone: row('Zone', { owner: 'control-plane', path: 'zones', spec: z.object({ enabled: bool.optional() }) }),
-  ZoneInsight: row('ZoneInsight', { owner: 'system', insight: true, spec: anything }),
+  ZoneInsight: row('ZoneInsight', { owner: 'system', insight: true, spec: z.looseObject({}) }),
   Dataplane: row('Dataplane', {
     scope: 'mesh',
     owner: 'zone',
@@ -78,7 +78,7 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceType, TypeDescriptor>> = {
     path: 'dataplanes',
     spec: dataplaneSpec,
   }),
-  DataplaneInsight: row('DataplaneInsight', { scope: 'mesh', owner: 'system', insight: true, spec: anything }),
+  DataplaneInsight: row('DataplaneInsight', { scope: 'mesh', owner: 'system', insight: true, spec: z.looseObject({}) }),
   ZoneIngress: row('ZoneIngress', {
     owner: 'zone',
     crosses: 'to-global',
@@ -86,7 +86,7 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceType, TypeDescriptor>> = {
     aliases: ['zoneingresses'],
     spec: zoneIngressSpec,
   }),
-  ZoneIngressInsight: row('ZoneIngressInsight', { owner: 'system', insight: true, spec: anything }),
+  ZoneIngressInsight: row('ZoneIngressInsight', { owner: 'system', insight: true, spec: z.looseObject({}) }),
   ZoneEgress: row('ZoneEgress', {
     owner: 'zone',
     crosses: 'to-global',
@@ -94,7 +94,7 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceType, TypeDescriptor>> = {
     overviewAliases: ['zoneegressoverviews'],
     spec: zoneEgressSpec,
   }),
-  ZoneEgressInsight: row('ZoneEgressInsight', { owner: 'system', insight: true, spec: anything }),
+  ZoneEgressInsight: row('ZoneEgressInsight', { owner: 'system', insight: true, spec: z.looseObject({}) }),
 };
 
 function row(
