@@ -1,5 +1,5 @@
 import { createApiAdapter, type HttpDoors, openHttpDoors, type SyncSource } from '@koguma/api-server';
-import { type Config, VERSION } from '@koguma/core';
+import { type Config, maskConfig, VERSION } from '@koguma/core';
 import { clusterIdOf } from '@koguma/kds';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
@@ -19,7 +19,9 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'zone', zone: name, hostname, instanceId, version: VERSION, clusterId } as const;
   const settings = { maxBodySize: config.koguma.http.maxBodySize };
-  const api = { identity, manager, auth, sync: link ?? standAlone(zone, name), clock: ports.clock, log, settings };
+  const shown = maskConfig(config);
+  const sync = link ?? standAlone(zone, name);
+  const api = { identity, manager, view, auth, sync, clock: ports.clock, log, config: shown, settings };
 
   const adapter = createApiAdapter(settings);
   const app = await NestFactory.create(AppModule.with(api), adapter, { logger: false, abortOnError: false });

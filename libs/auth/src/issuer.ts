@@ -1,7 +1,7 @@
 import { type Clock, ControlPlaneError, type Entropy, epochSeconds, invalid } from '@koguma/core';
 import { LABEL } from '@koguma/resources';
 import type { TokenCrypto } from './crypto.js';
-import type { SecretKeys } from './signing-keys.js';
+import type { SecretKeys, StoredKey } from './signing-keys.js';
 import { type TokenKindName, type TokenRequest, tokenKind } from './token-kinds.js';
 import { LONGEST_TOKEN } from './token-reader.js';
 
@@ -33,11 +33,7 @@ export class TokenIssuer {
    * @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled`
    */
   async issue(kind: TokenKindName, { identity, mesh }: TokenRequest, validForSeconds: number): Promise<string> {
-    if (!this.#parts.enabled(kind)) {
-      throw new ControlPlaneError('issuer_disabled', 'issuing tokens using the control plane is disabled.');
-    }
-    const signing = this.#parts.keys.latest(kind, mesh);
-    if (!signing) throw this.#missing(kind, mesh);
+    const signing = this.signer(kind, mesh);
     const issuedAt = epochSeconds(this.#parts.clock);
     const claims = {
       ...identity,
@@ -50,6 +46,16 @@ export class TokenIssuer {
     if (token.length <= LONGEST_TOKEN) return token;
     const reason = `would make a token of ${token.length} characters: no control plane reads more than ${LONGEST_TOKEN}`;
     throw invalid({ field: 'body', reason });
+  }
+
+  /** The key that signs now. @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled` */
+  signer(kind: TokenKindName, mesh: string): StoredKey {
+    if (!this.#parts.enabled(kind)) {
+      throw new ControlPlaneError('issuer_disabled', 'issuing tokens using the control plane is disabled.');
+    }
+    const signing = this.#parts.keys.latest(kind, mesh);
+    if (!signing) throw this.#missing(kind, mesh);
+    return signing;
   }
 
   #missing(kind: TokenKindName, mesh: string): ControlPlaneError {
