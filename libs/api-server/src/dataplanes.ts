@@ -1,11 +1,4 @@
-import {
-  isOnline,
-  type KdsSubscription,
-  LABEL,
-  type Resource,
-  type Spec,
-  type ZoneInsightSpec,
-} from '@koguma/resources';
+import { isOnline, type KdsSubscription, LABEL, type Resource, type ZoneInsightSpec } from '@koguma/resources';
 import { z } from 'zod';
 import { RestError } from './errors.js';
 import type { Observed } from './observed.js';
@@ -19,11 +12,11 @@ export const DATAPLANE_KINDS = ['standard', 'gatewayBuiltin', 'gatewayDelegated'
 export type DataplaneKind = (typeof DATAPLANE_KINDS)[number];
 
 type Tags = Readonly<Record<string, string>>;
-type Inbound = Spec & { readonly tags: Tags; readonly health?: { readonly ready?: boolean } | null };
-type Networking = {
-  readonly inbound?: readonly Inbound[];
-  readonly gateway?: { readonly tags: Tags; readonly type?: unknown };
-};
+/** Writers give tags to all; what a zone sends is taken as it comes. */
+type Part = { readonly tags?: Tags };
+type Inbound = Part & { readonly health?: { readonly ready?: boolean } | null; readonly state?: string };
+type Gateway = Part & { readonly type?: string };
+type Networking = { readonly inbound?: readonly Inbound[]; readonly gateway?: Gateway };
 type Program = { readonly version?: string };
 type InsightSpec = Omit<ZoneInsightSpec, 'subscriptions'> & {
   readonly subscriptions?: readonly (KdsSubscription & { readonly version?: { kumaDp?: Program; envoy?: Program } })[];
@@ -64,11 +57,12 @@ export class Dataplane {
     const { inbound = [], gateway } = this.#networking;
     const connected = isOnline(this.#insight);
     const served = new Map<string, boolean>();
-    const serve = ({ [SERVICE]: service }: Tags, ready: boolean) => {
+    const serve = ({ tags = {} }: Part, ready: boolean) => {
+      const service = tags[SERVICE];
       if (service !== undefined) served.set(service, (served.get(service) ?? true) && connected && ready);
     };
-    if (gateway) serve(gateway.tags, true);
-    for (const one of inbound) serve(one.tags, isReady(one));
+    if (gateway) serve(gateway, true);
+    for (const one of inbound) serve(one, isReady(one));
     return served;
   }
 
@@ -107,7 +101,7 @@ export function dataplaneFilter(query: Query): (dataplane: Resource) => boolean 
     const parts = [...(networking.inbound ?? []), ...(networking.gateway ? [networking.gateway] : [])];
     return (
       isWantedGateway(data.gateway, kindOf(networking)) &&
-      (wanted.length === 0 || parts.some(({ tags }) => wanted.every(([tag, value]) => hasTag(tags, tag, value))))
+      (wanted.length === 0 || parts.some(({ tags = {} }) => wanted.every(([tag, value]) => hasTag(tags, tag, value))))
     );
   };
 }
