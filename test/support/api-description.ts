@@ -48,12 +48,20 @@ export class ApiDescription {
     this.#ajv.addSchema({ components }, 'api');
   }
 
-  /** What an answer to an operation has that was not described; nothing when it is as described. */
-  problemsOf({ method, path, responses }: Operation, answer: Pick<Answer, 'status' | 'text' | 'headers'>): string[] {
-    const told = responses[answer.status] ?? { $ref: 'Error' };
+  /** The operation that a request is for; undefined when there is none. `/zones/_overview` is not `/zones/{name}`. */
+  operationFor(method: string, url: string): Operation | undefined {
+    const path = `${url.split('?', 1)[0]}`.replace(/(?<=.)\/$/, '');
+    return this.operations
+      .filter((one) => one.method === method && pattern(one.path).test(path))
+      .sort((a, b) => placeholders(a.path) - placeholders(b.path))[0];
+  }
+
+  /** What an answer has that was not described; nothing when it is as described. Without an operation it is an error. */
+  problemsOf(operation: Operation | undefined, answer: Pick<Answer, 'status' | 'text' | 'headers'>): string[] {
+    const told = operation?.responses[answer.status] ?? { $ref: 'Error' };
     const { content } = '$ref' in told ? this.#error : told;
     const type = answer.headers.get('content-type') ?? 'nothing';
-    const where = `${method} ${path} answered ${answer.status}`;
+    const where = `${operation?.method} ${operation?.path} answered ${answer.status}`;
     const media = content[type];
     if (!media) return [`${where} with ${type}`];
     const body: unknown = type === 'application/json' ? JSON.parse(answer.text) : answer.text;
@@ -71,4 +79,12 @@ export class ApiDescription {
     this.#compiled.set(text, compiled);
     return compiled;
   }
+}
+
+function pattern(path: string): RegExp {
+  return new RegExp(`^${path.replace(/[.+]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}$`);
+}
+
+function placeholders(path: string): number {
+  return path.split('{').length;
 }

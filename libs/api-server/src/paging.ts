@@ -82,10 +82,15 @@ function matcher(query: Query) {
     name.includes(part) && wanted.every(([label, value]) => labels[label] === value);
 }
 
-/** The same address with the next offset: absolute, since kumactl takes nothing else, by the name the caller used. */
+/**
+ * The same address with the next offset: absolute, since kumactl takes nothing else, by the name the caller used. Of
+ * the query it repeats what the route reads: a token may have strayed into the rest.
+ */
 function nextUrl(request: FastifyRequest, query: Query, offset: number): string {
+  const read = request.routeOptions.config.description?.query?.shape ?? {};
   const next = new URLSearchParams();
   for (const [key, value] of Object.entries({ ...query, offset: `${offset}` })) {
+    if (!Object.hasOwn(read, key.replace(/\[.*/s, ''))) continue;
     for (const one of [value].flat()) next.append(key, one ?? '');
   }
   next.sort();
