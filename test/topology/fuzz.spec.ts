@@ -1,3 +1,4 @@
+import { type Secret, secretText } from '@koguma/auth';
 import { pinoLog } from '@koguma/core';
 import { type Answer, type Lab, startLab } from '@koguma/testkit';
 import fc from 'fast-check';
@@ -85,8 +86,7 @@ afterAll(() => lab.stop());
 async function addWhatIsStored(): Promise<void> {
   for (const cp of nodes()) {
     for (const type of ['Secret', 'GlobalSecret'] as const) {
-      for (const { spec } of cp.served.view.list(type))
-        secrets.add(Buffer.from(String(spec.data ?? ''), 'base64').toString());
+      for (const { spec } of cp.served.view.list(type) as Secret[]) secrets.add(secretText(spec));
     }
   }
 }

@@ -1,10 +1,9 @@
 import { ControlPlaneError, rfc3339 } from '@koguma/core';
 import type { ResourceKey, ResourceView } from '@koguma/resources';
 import type { AccessRight } from './access-right.js';
-import type { AuthSettings } from './auth.js';
 import type { TokenIssuer } from './issuer.js';
 import type { ControlPlaneRole } from './ownership.js';
-import type { SecretKeys, StoredKey } from './signing-keys.js';
+import type { SecretKeys, StoredKey, VerificationKey } from './signing-keys.js';
 import { TOKEN_KINDS, type TokenKind, type TokenKindName } from './token-kinds.js';
 
 /** Control planes of the same topology. */
@@ -38,10 +37,19 @@ export interface Capability {
   readonly rotate: Ability;
 }
 
+/** A key that the configuration lists: for one mesh, or for every. */
+type ConfiguredKey = Pick<VerificationKey, 'kid' | 'key'> & {
+  readonly kind: TokenKindName;
+  readonly mesh: string | undefined;
+};
+
 /** Who is asked. */
 export interface CapabilityParts {
   readonly role: ControlPlaneRole;
-  readonly settings: Pick<AuthSettings, 'switches' | 'staticKeys'>;
+  readonly settings: {
+    readonly switches: Readonly<Record<TokenKind['switches'], { readonly useSecrets: boolean }>>;
+    readonly staticKeys: readonly ConfiguredKey[];
+  };
   readonly keys: SecretKeys;
   readonly issuer: TokenIssuer;
   readonly view: ResourceView;

@@ -96,10 +96,17 @@ function accessTo(demand: Demand | undefined): Pick<Operation, 'security'> & Jso
   return { security: [{ [TOKEN]: [] }], 'x-koguma-right': demand?.right ?? 'nobody' };
 }
 
+/** What names in paths are of, where the path does not say it. */
+const NAMES: Readonly<Record<string, string>> = {
+  mesh: 'a mesh',
+  service: 'a service, as the tag kuma.io/service has it',
+};
+
 function pathParameters(path: string): Json[] {
   return [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
     name,
     in: 'path',
+    description: `the name of ${NAMES[name] ?? 'the resource'}`,
     required: true,
     schema: { type: 'string', minLength: 1 },
   }));
