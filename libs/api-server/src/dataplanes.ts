@@ -42,10 +42,10 @@ export class Dataplane {
     this.#insight = (insight?.spec ?? {}) as InsightSpec;
   }
 
-  /** Offline without a connection or a ready inbound, partially degraded when some inbound is not ready. */
+  /** Offline without a connection, and without a ready inbound but for a gateway; degraded when some are not ready. */
   get status(): Status {
     if (!isOnline(this.#insight)) return 'offline';
-    if (this.kind === 'gatewayDelegated') return 'online';
+    if (this.kind !== 'standard') return 'online';
     const inbounds = this.#networking.inbound ?? [];
     const ready = inbounds.filter(isReady).length;
     if (ready === 0) return 'offline';

@@ -11,6 +11,13 @@ import { meshInsight } from './mesh-insight.js';
 import { type Service, serviceFilter, serviceInsight, servicesOf } from './service-insight.js';
 import { totals } from './tally.js';
 
+/** A mesh with what is in it. */
+interface Content {
+  readonly mesh: Resource;
+  readonly dataplanes: readonly Dataplane[];
+  readonly services: readonly Service[];
+}
+
 /**
  * What Kuma keeps as MeshInsight, ServiceInsight and GlobalInsight, counted when it is asked for: resources are in
  * memory, so nothing has to be kept up to date, and nothing is ever behind.
@@ -24,42 +31,41 @@ export class Insights {
   }
 
   async meshes(request: FastifyRequest): Promise<Page> {
-    const content = await this.#content();
-    return pageOf(request, this.#parts.view.list('Mesh'), (mesh) => this.#insightOf(mesh, content));
+    const named = (await this.#contents()).map((content) => ({ ...content.mesh, content }));
+    return pageOf(request, named, ({ content }) => this.#insightOf(content));
   }
 
   async mesh(name: string) {
-    const mesh = this.#mesh(name, {});
-    return this.#insightOf(mesh, await this.#content(name));
+    const [content] = await this.#contents(name);
+    if (!content) throw new RestError('not_found', 'Not found');
+    return this.#insightOf(content);
   }
 
   /** @param mesh undefined for all of them */
   async services(request: FastifyRequest, mesh: string | undefined): Promise<Page> {
-    if (mesh !== undefined) this.#mesh(mesh, UNKNOWN_MESH);
     const wanted = serviceFilter(request.query as Query);
-    const { services } = await this.#content(mesh);
-    return pageOf(request, services.filter(wanted), (service) => this.#showService(service));
+    const all = await this.#services(mesh);
+    return pageOf(request, all.filter(wanted), (service) => this.#show(service));
   }
 
   async service(mesh: string, name: string) {
-    this.#mesh(mesh, UNKNOWN_MESH);
-    const { services } = await this.#content(mesh);
-    const found = services.find((service) => service.name === name);
+    const found = (await this.#services(mesh)).find((service) => service.name === name);
     if (!found) throw new RestError('not_found', 'Not found');
-    return this.#showService(found);
+    return this.#show(found);
   }
 
   async global() {
-    const { view, clock } = this.#parts;
+    const contents = await this.#contents();
     const world = {
-      ...(await this.#content()),
-      meshes: view.list('Mesh').length,
+      meshes: contents.length,
+      dataplanes: contents.flatMap(({ dataplanes }) => dataplanes),
+      services: contents.flatMap(({ services }) => services),
       resources: this.#count(({ path }) => path !== undefined),
       zones: await observe(this.#parts, 'Zone'),
       ingresses: await observe(this.#parts, 'ZoneIngress'),
       egresses: await observe(this.#parts, 'ZoneEgress'),
     };
-    return globalInsight(world, clock.wall());
+    return globalInsight(world, this.#parts.clock.wall());
   }
 
   /** Kuma's `GlobalInsights`: how many resources there are of each type that is in no mesh. */
@@ -71,21 +77,32 @@ export class Insights {
     return (await observe(this.#parts, 'Zone')).map((zone) => ({ name: zone.name, active: isActive(zone) }));
   }
 
-  async #content(mesh?: string): Promise<{ dataplanes: Dataplane[]; services: Service[] }> {
-    const dataplanes = (await observe(this.#parts, 'Dataplane', mesh)).map((dataplane) => new Dataplane(dataplane));
-    return { dataplanes, services: servicesOf(this.#parts.view.list('Mesh'), dataplanes) };
+  /** Meshes in the order of their names; one alone, or none, when it is named. */
+  async #contents(only?: string): Promise<Content[]> {
+    const observed = await observe(this.#parts, 'Dataplane', only);
+    const meshes = this.#parts.view.list('Mesh').filter(({ name }) => only === undefined || name === only);
+    const dataplanes = new Map(meshes.map(({ name }) => [name, [] as Dataplane[]]));
+    for (const one of observed) dataplanes.get(one.mesh)?.push(new Dataplane(one));
+    return meshes.map((mesh) => {
+      const inIt = dataplanes.get(mesh.name) ?? [];
+      return { mesh, dataplanes: inIt, services: servicesOf(mesh, inIt) };
+    });
   }
 
-  #insightOf(mesh: Resource, { dataplanes, services }: { dataplanes: Dataplane[]; services: Service[] }) {
-    const content = {
-      dataplanes: dataplanes.filter((dataplane) => dataplane.mesh === mesh.name),
-      services: services.filter((service) => service.mesh === mesh),
-      resources: this.#count(({ scope, path }) => scope === 'mesh' && path !== undefined, mesh.name),
-    };
-    return meshInsight(mesh, content, this.#parts.clock.wall());
+  async #services(mesh: string | undefined): Promise<Service[]> {
+    const contents = await this.#contents(mesh);
+    if (mesh !== undefined && contents.length === 0) {
+      throw new RestError('not_found', 'Not found', { title: 'Failed to retrieve Mesh' });
+    }
+    return contents.flatMap(({ services }) => services);
   }
 
-  #showService(service: Service) {
+  #insightOf({ mesh, ...content }: Content) {
+    const resources = this.#count(({ scope, path }) => scope === 'mesh' && path !== undefined, mesh.name);
+    return meshInsight(mesh, { ...content, resources }, this.#parts.clock.wall());
+  }
+
+  #show(service: Service) {
     return serviceInsight(service, this.#parts.clock.wall());
   }
 
@@ -93,13 +110,4 @@ export class Insights {
     const types = Object.values(RESOURCE_TYPES).filter(counts);
     return Object.fromEntries(types.map(({ type }) => [type, this.#parts.view.list(type, mesh).length]));
   }
-
-  #mesh(name: string, details: { title?: string }): Resource {
-    const mesh = this.#parts.view.get({ type: 'Mesh', mesh: '', name });
-    if (!mesh) throw new RestError('not_found', 'Not found', details);
-    return mesh;
-  }
 }
-
-/** Kuma tells of a mesh in the URL in other words than of what is asked for. */
-const UNKNOWN_MESH = { title: 'Failed to retrieve Mesh' };

@@ -1,10 +1,11 @@
 import { rfc3339 } from '@koguma/core';
-import { byMeshAndName, type Resource } from '@koguma/resources';
+import type { Resource } from '@koguma/resources';
 import { z } from 'zod';
 import type { Dataplane, DataplaneKind, Status } from '../dataplanes.js';
 import { RestError } from '../errors.js';
 import type { Query } from '../paging.js';
 import { META } from '../resource-json.js';
+import { countBy } from './tally.js';
 
 /** Kuma's words for what serves a service. External ones have a type of their own in Kuma, which Koguma has not. */
 const SERVICE_TYPES = {
@@ -46,22 +47,15 @@ export interface Service {
   readonly dataplanes: ReadonlyMap<Dataplane, boolean>;
 }
 
-/** The services of some meshes, ordered by mesh and name. */
-export function servicesOf(meshes: readonly Resource[], dataplanes: readonly Dataplane[]): Service[] {
-  const byMesh = new Map(
-    meshes.map((mesh) => [mesh.name, { mesh, services: new Map<string, Map<Dataplane, boolean>>() }]),
-  );
+/** The services of a mesh, by name. @param dataplanes those that are in it */
+export function servicesOf(mesh: Resource, dataplanes: readonly Dataplane[]): Service[] {
+  const byName = new Map<string, Map<Dataplane, boolean>>();
   for (const dataplane of dataplanes) {
-    const services = byMesh.get(dataplane.mesh)?.services;
     for (const [name, serves] of dataplane.services()) {
-      const served = services?.get(name) ?? new Map<Dataplane, boolean>();
-      services?.set(name, served.set(dataplane, serves));
+      byName.set(name, (byName.get(name) ?? new Map<Dataplane, boolean>()).set(dataplane, serves));
     }
   }
-  const all = [...byMesh.values()].flatMap(({ mesh, services }) =>
-    [...services].map(([name, served]) => serviceOf(mesh, name, served)),
-  );
-  return all.sort((a, b) => byMeshAndName(keyOf(a), keyOf(b)));
+  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, served]) => serviceOf(mesh, name, served));
 }
 
 /** Reads {@link SERVICE_QUERY}. */
@@ -79,12 +73,7 @@ export function serviceFilter(query: Query): (service: Service) => boolean {
 /** @param now milliseconds since the epoch: insights of services are made when they are asked for */
 export function serviceInsight({ mesh, name, kind, status, dataplanes }: Service, now: number) {
   const online = onlineOf(dataplanes);
-  const backends: Record<string, number> = {};
-  for (const {
-    backends: { issued },
-  } of dataplanes.keys()) {
-    if (issued !== undefined) backends[issued] = (backends[issued] ?? 0) + 1;
-  }
+  const all = [...dataplanes.keys()];
   return {
     type: 'ServiceInsight',
     mesh: mesh.name,
@@ -94,8 +83,8 @@ export function serviceInsight({ mesh, name, kind, status, dataplanes }: Service
     status: STATUSES[status],
     serviceType: SERVICE_TYPES[kind],
     dataplanes: { total: dataplanes.size, online, offline: dataplanes.size - online },
-    issuedBackends: backends,
-    zones: [...new Set([...dataplanes.keys()].flatMap(({ zone }) => zone ?? []))].sort(),
+    issuedBackends: countBy(all.flatMap(({ backends }) => backends.issued ?? [])),
+    zones: [...new Set(all.flatMap(({ zone }) => zone ?? []))].sort(),
   } satisfies z.infer<typeof SERVICE_INSIGHT>;
 }
 
@@ -108,8 +97,4 @@ function serviceOf(mesh: Resource, name: string, dataplanes: ReadonlyMap<Datapla
 
 function onlineOf(dataplanes: ReadonlyMap<Dataplane, boolean>): number {
   return [...dataplanes.values()].filter((serves) => serves).length;
-}
-
-function keyOf({ mesh, name }: Service) {
-  return { type: 'Dataplane', mesh: mesh.name, name } as const;
 }

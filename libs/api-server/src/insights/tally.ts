@@ -51,3 +51,10 @@ export function tallyBy<T extends { readonly status: Status }>(
 export function totals(counts: Readonly<Record<string, number>>): Record<string, { total: number }> {
   return Object.fromEntries(Object.entries(counts).map(([type, total]) => [type, { total }]));
 }
+
+/** How often each name is there. */
+export function countBy(names: readonly string[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return Object.fromEntries(counts);
+}
