@@ -107,7 +107,9 @@ describe('what a control plane can do with tokens', () => {
   });
 
   test('follows the switches: no issuing, and only the keys that the configuration lists', async () => {
-    const staticKeys = [{ kid: 'ci', kind: 'user', mesh: undefined, key: OTHER_KEY }] as const;
+    const staticKeys = [
+      { kid: 'ci', kind: 'user', mesh: undefined, key: OTHER_KEY, foundIn: 'configuration' },
+    ] as const;
     const cp = await controlPlane({ closed: true, staticKeys });
     await cp.start();
     const all = capabilities(cp, 'global');

@@ -38,10 +38,11 @@ export interface Capability {
 }
 
 /** A key that the configuration lists: for one mesh, or for every. */
-type ConfiguredKey = Pick<VerificationKey, 'kid' | 'key'> & {
+interface ConfiguredKey extends Pick<VerificationKey, 'kid' | 'key'> {
   readonly kind: TokenKindName;
   readonly mesh: string | undefined;
-};
+  readonly foundIn?: string;
+}
 
 /** Who is asked. */
 export interface CapabilityParts {
@@ -101,7 +102,7 @@ function verificationKeys({ kind: name, switches }: TokenKind, mesh: string, { s
   const stored = settings.switches[switches].useSecrets ? keys.list(kind, mesh).map(known) : [];
   const configured = settings.staticKeys
     .filter((key) => key.kind === kind && (key.mesh === undefined || key.mesh === mesh))
-    .map(({ kid, key }) => ({ kid, thumbprint: key.thumbprint, foundIn: 'configuration' }));
+    .map(({ kid, key, foundIn = 'configuration' }) => ({ kid, thumbprint: key.thumbprint, foundIn }));
   return [...stored, ...configured];
 }
 
