@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { type AccessGrants, Auth, joseCrypto, type RsaKey, type TokenCrypto } from '@koguma/auth';
-import { type Log, type LogFields, SeededEntropy, SILENT, VirtualClock } from '@koguma/core';
+import { type Log, type LogFields, loadConfig, maskConfig, SeededEntropy, SILENT, VirtualClock } from '@koguma/core';
 import { MemoryStore, type ResourceKey, ResourceManager, ResourceView, type WriteHook } from '@koguma/resources';
 import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -105,10 +105,12 @@ export async function startedDoor(options: DoorOptions = {}) {
       clusterId: () => 'c1',
     } as const,
     manager,
+    view,
     auth,
     sync: { report: () => ({ zones: [] }) },
     clock,
     log,
+    config: maskConfig(loadConfig({ role: 'global', env: {} }).config),
     settings: { maxBodySize: options.maxBodySize ?? 100_000 },
   };
   const adapter: ApiAdapter = createApiAdapter(parts.settings);

@@ -1,5 +1,5 @@
 import type { TokenCrypto } from '@koguma/auth';
-import { type Config, ControlPlaneError, loadConfig, SILENT, systemEntropy } from '@koguma/core';
+import { type Config, ControlPlaneError, type Log, loadConfig, SILENT, systemEntropy } from '@koguma/core';
 import { type ServedGlobal, serveGlobal } from '@koguma/global-cp';
 import { type Dial, grpcDial } from '@koguma/kds';
 import { MemoryStore, type ResourceStore } from '@koguma/resources';
@@ -17,6 +17,8 @@ export interface LabOptions {
   readonly env?: Env;
   /** Opens the store of a control plane each time that it starts; memory that survives a stop when left out. */
   readonly openStore?: (name: string) => Promise<ResourceStore>;
+  /** What the control planes of this lab log to; nowhere when left out. */
+  readonly log?: Log;
   /** Stands between a zone and its global, to watch or to break what passes. */
   readonly dialThrough?: (zone: string, address: string) => Dial;
 }
@@ -175,6 +177,6 @@ export class Lab {
     const store =
       (await this.#options.openStore?.(name)) ?? this.#stores.get(name) ?? new MemoryStore(systemEntropy.uuid());
     this.#stores.set(name, store);
-    return { store, clock: this.clock, entropy: systemEntropy, crypto: this.#crypto, log: SILENT };
+    return { store, clock: this.clock, entropy: systemEntropy, crypto: this.#crypto, log: this.#options.log ?? SILENT };
   }
 }
