@@ -20,6 +20,7 @@ export {
   violationsIn,
 } from './errors.js';
 export { type Log, type LogFields, SILENT } from './log.js';
+export { oddMember } from './odd-member.js';
 export { type Task, Tasks } from './tasks.js';
 export { KUMA_VERSION, VERSION } from './version.js';
 export { VirtualClock } from './virtual-clock.js';
