@@ -198,6 +198,8 @@ async function readOfZone(from: ControlPlaneClient): Promise<Map<string, string>
   );
 }
 
+const sorted = (contents: Iterable<readonly [string, string]>) =>
+  [...contents].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 const base64 = (content: string) => Buffer.from(content).toString('base64');
 const text = (data: string) => Buffer.from(data, 'base64').toString();
 
@@ -234,8 +236,8 @@ async function converged({ global, east }: { global: Side; east: Side }): Promis
     const hasAll = row?.types.length === 4 && row.types.every(({ written, applied }) => applied === written);
     return hasAll && row?.state === 'Online' && (await syncOf(east.process)).state === 'in-sync';
   }, 'east has all that global has');
-  const proxies = JSON.stringify([...east.ledger.contents].sort());
-  const onGlobal = async () => [...(await east.readAt(global.process))].sort();
+  const proxies = JSON.stringify(sorted(east.ledger.contents));
+  const onGlobal = async () => sorted(await east.readAt(global.process));
   await eventually(async () => JSON.stringify(await onGlobal()) === proxies, 'global has the proxies of east');
   const there = await global.readAt(east.process);
   const missing = [...global.ledger.contents].filter(([name, content]) => there.get(name) !== content);
