@@ -121,8 +121,8 @@ describe('parseDuration', () => {
   });
 
   it('reads any text at all, or refuses it as Go does; what it reads is an int64 that is written the same way again', () => {
-    const alphabet = fc.constantFrom(...'0123456789.+-hmsnuµμ d');
-    const text = fc.oneof(fc.string(), fc.string({ unit: alphabet }), fc.string({ unit: 'binary' }));
+    const alike = fc.stringMatching(/^[0-9.+\-hmsnuµμ d]{0,12}$/);
+    const text = fc.oneof(fc.string(), alike, fc.string({ unit: 'binary' }));
     fc.assert(
       fc.property(text, (given) => {
         let nanos: bigint;
