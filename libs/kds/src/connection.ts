@@ -55,6 +55,9 @@ export interface ConnectionEvents {
 /** How often a zone says that it lives when global leaves that to it, as in Kuma. */
 const USUAL_HEALTH_CHECK_MS = 300_000;
 
+/** Until everything came once, something new has to come this often: who only accepts a connection is no global. */
+const PROGRESS_MS = 60_000;
+
 /** One life of the link: what comes from global, and what goes to it. */
 export class Connection {
   readonly #parts: ConnectionParts;
@@ -65,6 +68,7 @@ export class Connection {
   #sender: Sender | undefined;
   #heartbeat: StreamOut<ZoneReport> | undefined;
   #cancelHealthCheck: Cancel = () => undefined;
+  #cancelDeadline: Cancel = () => undefined;
   /** This global was named to be adopted: what this zone made on its own gives way to it. */
   #adopting = false;
   /** This global answers with the difference to what a zone shows that it has. */
@@ -86,6 +90,7 @@ export class Connection {
     this.#sender = this.#send(responses.stream);
     responses.resolve(this.#link.zoneToGlobal(this.#sender));
     this.#receiver.subscribe(IDENTITY);
+    this.#expectProgress();
     void this.#checkHealth();
   }
 
@@ -93,6 +98,7 @@ export class Connection {
     if (this.#over) return;
     this.#over = true;
     this.#cancelHealthCheck();
+    this.#cancelDeadline();
     this.#receiver?.end(reason);
     this.#sender?.end(reason);
     this.#heartbeat?.end(reason);
@@ -127,11 +133,19 @@ export class Connection {
     this.#subscription.count(type, error === undefined ? 'acknowledged' : 'rejected');
     this.#events.applied(type, nonce, error);
     if (!first) return;
+    this.#expectProgress();
     if (type === IDENTITY) this.#askForTheRest();
     else if (this.#receiver?.complete) {
+      this.#cancelDeadline();
       this.#events.inSync(this.#subscription);
       this.#listen();
     }
+  }
+
+  #expectProgress(): void {
+    const silent = new ControlPlaneError('unavailable', 'global accepted the connection and does not answer');
+    this.#cancelDeadline();
+    this.#cancelDeadline = this.#parts.clock.after(PROGRESS_MS, () => this.end(silent));
   }
 
   /** Where another link ended this one goes on: global is shown what is here, and sends what is not. */
