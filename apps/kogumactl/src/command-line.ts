@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { Failure } from './failure.js';
+
+/** What can be given to every command that speaks to a control plane, before or after its words. */
+export interface GlobalOptions {
+  readonly configFile?: string;
+  /** False with `--no-config`. */
+  readonly config: boolean;
+  readonly context?: string;
+  readonly mesh?: string;
+  /** A Go duration. */
+  readonly apiTimeout: string;
+}
+
+/** The examples at the end of a command's help. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+}
+
+/** For options that may be repeated. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+/** Reads what was given to a repeatable `--option key=value`; the last one of a key counts. */
+export function pairs(option: string, written: readonly string[] = []): Record<string, string> {
+  const entries = written.map((text) => {
+    const at = text.indexOf('=');
+    // Not the text itself: it may be a token.
+    if (at < 1) throw Failure.usage(`what ${option} was given is not key=value`, `Write it as ${option} key=value.`);
+    return [text.slice(0, at), text.slice(at + 1)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** A group of commands under one verb, whose help shows the global options too. */
+export function verb(program: Command, name: string): Command {
+  return program.command(name).configureHelp({ showGlobalOptions: true });
+}
+
+/** After a wrong call, each command names its own help, which is asked for in one way only. */
+export function sayWhereHelpIs(command: Command, written: string): void {
+  command.helpCommand(false).showHelpAfterError(`See: ${written} --help`);
+  for (const sub of command.commands) sayWhereHelpIs(sub, `${written} ${sub.name()}`);
+}
