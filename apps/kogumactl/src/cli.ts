@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { examples, sayWhereHelpIs } from './command-line.js';
 import { addConfig } from './config/commands.js';
 import { Failure } from './failure.js';
+import { addGet } from './get/commands.js';
 import { addLab, addUp } from './lab/commands.js';
 import type { Terminal } from './terminal.js';
 import { addVersion } from './version/command.js';
@@ -41,6 +42,7 @@ function commands(terminal: Terminal): Command {
   addUp(program, terminal);
   addLab(program, terminal);
   addConfig(program, terminal);
+  addGet(program, terminal);
   addVersion(program, terminal);
   sayWhereHelpIs(program, 'npx kogumactl');
   return program;

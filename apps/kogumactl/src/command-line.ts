@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { Failure } from './failure.js';
 
 /** What can be given to every command that speaks to a control plane, before or after its words. */
@@ -10,6 +10,15 @@ export interface GlobalOptions {
   readonly mesh?: string;
   /** A Go duration. */
   readonly apiTimeout: string;
+}
+
+const FORMATS = ['table', 'json', 'yaml'] as const;
+
+/** How a command prints what it was asked for. */
+export type Format = (typeof FORMATS)[number];
+
+export function outputOption(): Option {
+  return new Option('-o, --output <format>', 'how to print it').choices([...FORMATS]).default('table');
 }
 
 /** The examples at the end of a command's help. */
