@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
+import { addApply } from './apply/commands.js';
 import { examples, sayWhereHelpIs } from './command-line.js';
 import { addConfig } from './config/commands.js';
+import { addDelete } from './delete/commands.js';
 import { Failure } from './failure.js';
 import { addGet } from './get/commands.js';
 import { addLab, addUp } from './lab/commands.js';
@@ -43,6 +45,8 @@ function commands(terminal: Terminal): Command {
   addLab(program, terminal);
   addConfig(program, terminal);
   addGet(program, terminal);
+  addApply(program, terminal);
+  addDelete(program, terminal);
   addVersion(program, terminal);
   sayWhereHelpIs(program, 'npx kogumactl');
   return program;

@@ -21,6 +21,15 @@ export function outputOption(): Option {
   return new Option('-o, --output <format>', 'how to print it').choices([...FORMATS]).default('table');
 }
 
+/** Who is asked what would happen: nobody, or the control plane. */
+export type DryRun = 'client' | 'server';
+
+export function dryRunOption(description: string): Option {
+  return new Option('--dry-run [where]', `change nothing: ${description}`)
+    .choices(['client', 'server'])
+    .preset('client');
+}
+
 /** The examples at the end of a command's help. */
 export function examples(...lines: readonly string[]): string {
   return `\nExample:\n${lines.map((line) => `  ${line}`).join('\n')}`;
@@ -40,6 +49,11 @@ export function pairs(option: string, written: readonly string[] = []): Record<s
     return [text.slice(0, at), text.slice(at + 1)] as const;
   });
   return Object.fromEntries(entries);
+}
+
+/** What is asked besides, of a control plane that is to change nothing. */
+export function dryRunQuery(dryRun: DryRun | undefined): (readonly [string, string])[] {
+  return dryRun === undefined ? [] : [['dryRun', 'true']];
 }
 
 /** A group of commands under one verb, whose help shows the global options too. */

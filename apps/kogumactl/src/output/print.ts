@@ -39,6 +39,11 @@ export function printRows<T>(columns: readonly Column<T>[], items: readonly T[],
   for (const line of table(headings, rows)) out.write(`${line}\n`);
 }
 
+/** Passes on what a control plane wants known. */
+export function warn(warnings: readonly string[], { err }: Pick<Terminal, 'err'>): void {
+  for (const warning of warnings) err.write(`Warning: ${printable(warning)}\n`);
+}
+
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
 }
