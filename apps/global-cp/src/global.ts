@@ -35,6 +35,7 @@ export async function composeGlobal(
   config: Config,
   { store, clock, entropy, crypto, log }: GlobalPorts,
 ): Promise<Global> {
+  const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
 
@@ -48,7 +49,7 @@ export async function composeGlobal(
     clock,
     entropy,
     log: log.scope('auth'),
-    settings: authSettings(config),
+    settings,
     federated: false,
   });
   const manager = new ResourceManager({

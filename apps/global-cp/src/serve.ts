@@ -13,7 +13,10 @@ export interface ServedGlobal extends Global {
 /** Opens the doors when there is something to serve: KDS for zones, then HTTP for people. */
 export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: string): Promise<ServedGlobal> {
   const log = ports.log.scope('api-server');
-  const global = await composeGlobal(config, ports);
+  const global = await composeGlobal(config, ports).catch(async (error: unknown) => {
+    await ports.store.close();
+    throw error;
+  });
   const { manager, auth, kds, view, instanceId } = global;
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'global', zone: undefined, hostname, instanceId, version: VERSION, clusterId } as const;

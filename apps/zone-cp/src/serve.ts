@@ -13,7 +13,10 @@ export interface ServedZone extends Zone {
 /** Opens the doors. A zone that waits for its first sync serves and says so, and is not ready. */
 export async function serveZone(config: Config, ports: ZonePorts, hostname: string): Promise<ServedZone> {
   const log = ports.log.scope('api-server');
-  const zone = await composeZone(config, ports);
+  const zone = await composeZone(config, ports).catch(async (error: unknown) => {
+    await ports.store.close();
+    throw error;
+  });
   const { manager, auth, link, view, instanceId } = zone;
   const { name } = config.multizone.zone;
   const clusterId = () => clusterIdOf(view);

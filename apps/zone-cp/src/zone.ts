@@ -50,6 +50,7 @@ export async function composeZone(
 ): Promise<Zone> {
   const { name, globalAddress } = config.multizone.zone;
   const federated = globalAddress !== '';
+  const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
 
@@ -65,7 +66,7 @@ export async function composeZone(
     clock,
     entropy,
     log: log.scope('auth'),
-    settings: authSettings(config),
+    settings,
     federated,
     hint,
   });

@@ -4,7 +4,9 @@ export { joseCrypto } from './adapters/jose-crypto.js';
 export { NodeRsaKey, parseRsaKey } from './adapters/rsa-keys.js';
 export { Auth, type AuthSettings } from './auth.js';
 export type { RsaKey, TokenCrypto } from './crypto.js';
+export type { SigningPorts } from './issuer.js';
 export type { Caller } from './local-caller.js';
+export { type OfflineKey, signOffline } from './offline.js';
 export { readOnlyReason } from './ownership.js';
 export {
   ADMIN_TOKEN_NAME,
@@ -18,7 +20,8 @@ export {
   secretText,
 } from './secrets.js';
 export { authSettings } from './settings.js';
-export type { StaticKey, StoredKey } from './signing-keys.js';
+export type { StoredKey } from './signing-keys.js';
+export type { StaticKey } from './static-keys.js';
 export {
   isTokenKind,
   TOKEN_KIND_NAMES,

@@ -3,15 +3,15 @@ import { stringify } from 'yaml';
 import { ControlPlaneError, type Violation } from '../errors.js';
 import { loadConfig, maskConfig } from './config.js';
 import type { ConfigSources } from './read.js';
-import { SETTINGS } from './settings.js';
-import { envName, type Role, valueAt } from './table.js';
+import { type Path, SETTINGS } from './settings.js';
+import { envName, type Role, type Setting, type Value, valueAt } from './table.js';
 
 type Env = Readonly<Record<string, string>>;
 
 const ADMIN = ['mesh-system:admin'];
 
-/** Each setting, its environment name, and its default for global and, where it is another one, for a zone. */
-const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] = [
+/** Each setting, its environment name if it has one, and its default for global and, where it is another one, for a zone. */
+const DEFAULTS: [path: string, env: string | undefined, global: unknown, zone?: unknown][] = [
   ['mode', 'KUMA_MODE', 'global', 'zone'],
   ['environment', 'KUMA_ENVIRONMENT', 'universal'],
   ['general.workDir', 'KUMA_GENERAL_WORK_DIR', '~/.koguma'],
@@ -37,6 +37,7 @@ const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] =
   ['apiServer.authn.tokens.bootstrapAdminToken', 'KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN', true],
   ['apiServer.authn.tokens.enableIssuer', 'KUMA_API_SERVER_AUTHN_TOKENS_ENABLE_ISSUER', true],
   ['apiServer.authn.tokens.validator.useSecrets', 'KUMA_API_SERVER_AUTHN_TOKENS_VALIDATOR_USE_SECRETS', true],
+  ['apiServer.authn.tokens.validator.publicKeys', undefined, []],
   ['koguma.http.maxBodySize', 'KOGUMA_HTTP_MAX_BODY_SIZE', 16_777_216],
   ['dpServer.authn.dpProxy.dpToken.enableIssuer', 'KUMA_DP_SERVER_AUTHN_DP_PROXY_DP_TOKEN_ENABLE_ISSUER', true],
   [
@@ -44,12 +45,14 @@ const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] =
     'KUMA_DP_SERVER_AUTHN_DP_PROXY_DP_TOKEN_VALIDATOR_USE_SECRETS',
     true,
   ],
+  ['dpServer.authn.dpProxy.dpToken.validator.publicKeys', undefined, []],
   ['dpServer.authn.zoneProxy.zoneToken.enableIssuer', 'KUMA_DP_SERVER_AUTHN_ZONE_PROXY_ZONE_TOKEN_ENABLE_ISSUER', true],
   [
     'dpServer.authn.zoneProxy.zoneToken.validator.useSecrets',
     'KUMA_DP_SERVER_AUTHN_ZONE_PROXY_ZONE_TOKEN_VALIDATOR_USE_SECRETS',
     true,
   ],
+  ['dpServer.authn.zoneProxy.zoneToken.validator.publicKeys', undefined, []],
   ['access.static.adminResources.users', 'KUMA_ACCESS_STATIC_ADMIN_RESOURCES_USERS', ADMIN],
   ['access.static.adminResources.groups', 'KUMA_ACCESS_STATIC_ADMIN_RESOURCES_GROUPS', ADMIN],
   ['access.static.generateDpToken.users', 'KUMA_ACCESS_STATIC_GENERATE_DP_TOKEN_USERS', ADMIN],
@@ -100,7 +103,8 @@ describe('defaults', () => {
   });
 
   it.each(DEFAULTS)('%s, or %s, is %j (zone: %j)', (path, env, onGlobal, onZone = onGlobal) => {
-    expect(envName(path)).toBe(env);
+    const row: Setting<Value> = SETTINGS[path as Path];
+    expect(row.yamlOnly ? undefined : (row.env ?? envName(path))).toBe(env);
     expect(valueAt(global({}).config, path)).toEqual(onGlobal);
     expect(valueAt(zone({}).config, path)).toEqual(onZone);
   });

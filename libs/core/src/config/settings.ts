@@ -1,3 +1,4 @@
+import { meshPublicKeys, publicKeys } from './public-keys.js';
 import { type Nested, setting } from './table.js';
 import {
   bool,
@@ -60,12 +61,15 @@ export const SETTINGS = {
   'apiServer.authn.tokens.bootstrapAdminToken': setting(bool, true),
   'apiServer.authn.tokens.enableIssuer': setting(bool, true),
   'apiServer.authn.tokens.validator.useSecrets': setting(bool, true),
+  'apiServer.authn.tokens.validator.publicKeys': setting(publicKeys, [], { yamlOnly: true }),
   'koguma.http.maxBodySize': setting(bytes, 16 * MIB),
 
   'dpServer.authn.dpProxy.dpToken.enableIssuer': setting(bool, true),
   'dpServer.authn.dpProxy.dpToken.validator.useSecrets': setting(bool, true),
+  'dpServer.authn.dpProxy.dpToken.validator.publicKeys': setting(meshPublicKeys, [], { yamlOnly: true }),
   'dpServer.authn.zoneProxy.zoneToken.enableIssuer': setting(bool, true),
   'dpServer.authn.zoneProxy.zoneToken.validator.useSecrets': setting(bool, true),
+  'dpServer.authn.zoneProxy.zoneToken.validator.publicKeys': setting(publicKeys, [], { yamlOnly: true }),
 
   'access.static.adminResources.users': setting(list, ADMIN),
   'access.static.adminResources.groups': setting(list, ADMIN),
