@@ -4,6 +4,7 @@ import { examples, sayWhereHelpIs } from './command-line.js';
 import { addConfig } from './config/commands.js';
 import { addDelete } from './delete/commands.js';
 import { Failure } from './failure.js';
+import { addGenerate } from './generate/commands.js';
 import { addGet } from './get/commands.js';
 import { addLab, addUp } from './lab/commands.js';
 import type { Terminal } from './terminal.js';
@@ -47,6 +48,7 @@ function commands(terminal: Terminal): Command {
   addGet(program, terminal);
   addApply(program, terminal);
   addDelete(program, terminal);
+  addGenerate(program, terminal);
   addVersion(program, terminal);
   sayWhereHelpIs(program, 'npx kogumactl');
   return program;

@@ -12,6 +12,9 @@ export interface GlobalOptions {
   readonly apiTimeout: string;
 }
 
+/** Where resources are when nobody says otherwise. */
+export const DEFAULT_MESH = 'default';
+
 const FORMATS = ['table', 'json', 'yaml'] as const;
 
 /** How a command prints what it was asked for. */

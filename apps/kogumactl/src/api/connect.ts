@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
-import type { GlobalOptions } from '../command-line.js';
+import { DEFAULT_MESH, type GlobalOptions } from '../command-line.js';
 import { configPath, FIRST, readConfig } from '../config/config-file.js';
 import { targetOf } from '../config/control-planes.js';
 import { Failure } from '../failure.js';
 import type { Terminal } from '../terminal.js';
 import { ApiClient } from './client.js';
-
-const DEFAULT_MESH = 'default';
 
 /** A control plane to speak to, and the mesh that is meant when a resource is in one. */
 export interface Connection {

@@ -1,5 +1,6 @@
 import type { ResourceType } from '@koguma/resources';
 import { parseAllDocuments } from 'yaml';
+import { DEFAULT_MESH } from '../command-line.js';
 import { Failure } from '../failure.js';
 import { KINDS } from '../resources/kinds.js';
 import { isInMesh } from '../resources/paths.js';
@@ -17,7 +18,6 @@ export interface Wanted {
 type Fields = Readonly<Record<string, unknown>>;
 
 const MESH_LABEL = 'kuma.io/mesh';
-const DEFAULT_MESH = 'default';
 /** What Kuma calls its two sorts of secrets in Kubernetes. */
 const SECRET_TYPES: Readonly<Record<string, ResourceType>> = {
   'system.kuma.io/secret': 'Secret',
