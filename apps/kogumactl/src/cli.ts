@@ -6,6 +6,7 @@ import { addDelete } from './delete/commands.js';
 import { Failure } from './failure.js';
 import { addGenerate } from './generate/commands.js';
 import { addGet } from './get/commands.js';
+import { addInspect } from './inspect/commands.js';
 import { addLab, addUp } from './lab/commands.js';
 import type { Terminal } from './terminal.js';
 import { addVersion } from './version/command.js';
@@ -46,6 +47,7 @@ function commands(terminal: Terminal): Command {
   addLab(program, terminal);
   addConfig(program, terminal);
   addGet(program, terminal);
+  addInspect(program, terminal);
   addApply(program, terminal);
   addDelete(program, terminal);
   addGenerate(program, terminal);

@@ -3,7 +3,7 @@ import { connect } from '../api/connect.js';
 import { Refused } from '../api/failures.js';
 import type { Format } from '../command-line.js';
 import { Failure } from '../failure.js';
-import { type Page, printDocument, printRows } from '../output/print.js';
+import { offsetOfNext, type Page, printDocument, printRows } from '../output/print.js';
 import type { Item, Kind } from '../resources/kinds.js';
 import { isInMesh, itemPath, listPath } from '../resources/paths.js';
 import type { Terminal } from '../terminal.js';
@@ -27,7 +27,7 @@ export async function getMany({ type, columns }: Kind, command: Command, termina
   );
   if (output !== 'table') return printDocument(output, page, terminal);
   printRows(columns, page.items, terminal);
-  const next = page.next ? new URL(page.next, 'http://localhost').searchParams.get('offset') : null;
+  const next = offsetOfNext(page);
   if (next !== null) terminal.out.write(`\nRerun command with --offset=${next} argument to retrieve more resources\n`);
 }
 

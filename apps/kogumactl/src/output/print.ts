@@ -17,6 +17,11 @@ export interface Page<T> {
   readonly next?: string | null;
 }
 
+/** Where the next page of a list begins; null on the last one. */
+export function offsetOfNext({ next }: Pick<Page<unknown>, 'next'>): string | null {
+  return next ? new URL(next, 'http://localhost').searchParams.get('offset') : null;
+}
+
 /** Prints what was answered, as it was answered. */
 export async function printDocument(
   format: Exclude<Format, 'table'>,

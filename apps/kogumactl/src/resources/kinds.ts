@@ -9,11 +9,11 @@ interface MeshSpec {
   readonly routing?: { localityAwareLoadBalancing?: boolean; zoneEgress?: boolean };
 }
 
-interface DataplaneSpec {
+export interface DataplaneSpec {
   readonly networking?: {
     address?: string;
     advertisedAddress?: string;
-    inbound?: readonly { tags?: Tags }[];
+    inbound?: readonly { port?: number; tags?: Tags; health?: { ready?: boolean } | null; state?: string }[];
     gateway?: { tags?: Tags };
   };
 }
@@ -87,7 +87,7 @@ export const KINDS: readonly Kind[] = [
 ];
 
 /** The sets of tags that a dataplane has: one for each inbound, or that of its gateway. */
-function tagsOf({ networking }: DataplaneSpec): Tags[] {
+export function tagsOf({ networking }: DataplaneSpec): Tags[] {
   return [...(networking?.inbound ?? []).map(({ tags }) => tags ?? {}), networking?.gateway?.tags ?? {}];
 }
 
