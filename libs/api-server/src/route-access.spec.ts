@@ -95,6 +95,35 @@ describe('every route of the running server', () => {
   });
 });
 
+describe('a refusal', () => {
+  test.each(['GET', 'PUT', 'DELETE'])(
+    'of %s is the same, byte for byte, whether what is named exists or not',
+    async (method) => {
+      const door = await startedDoor();
+      const john: Who = { token: await door.tokenOf('john', 'team-a') };
+      const refusals = async (mesh: string, key: string) => {
+        const paths = [
+          `/global-secrets/${key === 'none' ? key : 'user-token-signing-key-1'}`,
+          `/meshes/${mesh}/secrets/${key}`,
+          ...(method === 'GET' ? [`/meshes/${mesh}/secrets`] : [`/meshes/${mesh}`]),
+        ];
+        const asked = paths.flatMap((path) =>
+          (['stranger', john] as const).map((as) => door.call(method, path, { as, body: {} })),
+        );
+        return (await Promise.all(asked)).map(({ status, headers: { date, ...headers }, text }) => ({
+          status,
+          headers,
+          text,
+        }));
+      };
+      const existing = await refusals('default', 'dataplane-token-signing-key-default-1');
+      expect(existing.map(({ status }) => status)).toEqual(Array(6).fill(403));
+      expect(await refusals('none', 'none')).toEqual(existing);
+      await door.stop();
+    },
+  );
+});
+
 describe('where localhost is not the administrator', () => {
   const PATHS = [
     '//global-secrets',
