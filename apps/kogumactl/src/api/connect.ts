@@ -19,12 +19,12 @@ export async function connect(command: Command, { env }: Pick<Terminal, 'env'>):
   return { api: new ApiClient(target, await milliseconds(apiTimeout)), mesh: mesh ?? target.mesh ?? DEFAULT_MESH };
 }
 
-/** Reads `--api-timeout`. */
+/** Reads `--api-timeout`, rounded up: what is not nothing must not become 0, which is for ever. */
 export async function milliseconds(duration: string): Promise<number> {
   const { NANOS_PER_MILLISECOND, parseDuration } = await import('@koguma/core');
   try {
     const nanos = parseDuration(duration);
-    if (nanos >= 0n) return Number(nanos / NANOS_PER_MILLISECOND);
+    if (nanos >= 0n) return Number((nanos + NANOS_PER_MILLISECOND - 1n) / NANOS_PER_MILLISECOND);
   } catch {
     // Told below, with what is allowed.
   }
