@@ -15,6 +15,32 @@ class ForgottenController {
   }
 }
 
+const get = (path: string) => `GET ${path}`;
+
+/** Routes that an anonymous caller from elsewhere may use. */
+const OPEN = [
+  'GET /',
+  'GET /meshes',
+  'GET /meshes/:name',
+  'GET /who-am-i',
+  ...['/meshes/:mesh/dataplanes', '/dataplanes']
+    .flatMap((list) => [list, `${list}/_overview`, `${list}+insights`])
+    .map(get),
+  ...['/:name', '/:name/_overview'].map((item) => get(`/meshes/:mesh/dataplanes${item}`)),
+  get('/meshes/:mesh/dataplanes+insights/:name'),
+  ...['zone-ingresses', 'zoneingresses', 'zoneegresses'].flatMap((type) => [
+    ...[`/${type}`, `/${type}/:name`, `/${type}/_overview`, `/${type}/:name/_overview`].map(get),
+    ...[`/${type}+insights`, `/${type}+insights/:name`].map(get),
+  ]),
+  ...['/zoneegressoverviews', '/zoneegressoverviews/:name'].map(get),
+  'GET /zones',
+  'GET /zones+insights',
+  'GET /zones+insights/:name',
+  'GET /zones/:name',
+  'GET /zones/:name/_overview',
+  'GET /zones/_overview',
+];
+
 describe('access', () => {
   let door: StartedDoor;
   let john: Who;
@@ -29,6 +55,16 @@ describe('access', () => {
   afterAll(async () => {
     await door.stop();
     await closed.stop();
+  });
+
+  test('every route but those listed is closed to an anonymous caller from elsewhere', async () => {
+    const open: string[] = [];
+    for (const { method, path } of door.routes.all()) {
+      const { status } = await door.call(method, path.replace(/:\w+/g, 'default'), { as: 'stranger', body: '{' });
+      if (status !== 403) open.push(`${method} ${path}`);
+    }
+    const heads = OPEN.map((route) => route.replace('GET', 'HEAD'));
+    expect(open.sort()).toEqual([...OPEN, ...heads].sort());
   });
 
   test('a route that does not say what it asks is open to nobody', async () => {

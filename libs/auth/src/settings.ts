@@ -16,10 +16,6 @@ export function authSettings({ apiServer, dpServer, access }: Config, parseKey: 
     zoneToken: { path: 'dpServer.authn.zoneProxy.zoneToken', ...dpServer.authn.zoneProxy.zoneToken },
     userToken: { path: 'apiServer.authn.tokens', ...tokens },
   };
-  const switchesOf = ({ enableIssuer, validator }: (typeof families)['userToken' | 'dpToken']): TokenSwitches => ({
-    enableIssuer,
-    useSecrets: validator.useSecrets,
-  });
   const lists = TOKEN_KINDS.filter(({ signedElsewhere }) => signedElsewhere).map(({ kind, switches }) => {
     const { path, validator } = families[switches];
     return { kind, path: `${path}.validator.publicKeys`, keys: validator.publicKeys };
@@ -35,4 +31,13 @@ export function authSettings({ apiServer, dpServer, access }: Config, parseKey: 
     localhostIsAdmin,
     bootstrapAdminToken: tokens.bootstrapAdminToken,
   };
+}
+
+function switchesOf({ enableIssuer, validator }: SwitchSettings): TokenSwitches {
+  return { enableIssuer, useSecrets: validator.useSecrets };
+}
+
+interface SwitchSettings {
+  readonly enableIssuer: boolean;
+  readonly validator: { readonly useSecrets: boolean };
 }

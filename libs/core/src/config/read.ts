@@ -34,7 +34,7 @@ export class Reading<T extends Table> {
     this.violations = [...fromFile.broken];
     this.warnings = [...fromFile.unknown, ...fromNames.unknown];
 
-    const known = { role, at: (path: string) => String(this.#values.get(path)) };
+    const known = { role, at: (path: string) => asText(this.#values.get(path)) };
     for (const { path, setting, names } of rows) {
       const inFile = this.#agreed(path, setting, fromFile, names.yaml);
       const inEnv = this.#agreed(path, setting, fromNames, names.env);
@@ -59,7 +59,7 @@ export class Reading<T extends Table> {
    */
   refuse(reason: string, ...[path, ...others]: [keyof T & string, ...(keyof T & string)[]]): void {
     if (this.#partial || [path, ...others].some((one) => this.#bad.has(one))) return;
-    const standard = { name: this.nameOf(path), where: ' (the default)', raw: String(this.#values.get(path)) };
+    const standard = { name: this.nameOf(path), where: ' (the default)', raw: asText(this.#values.get(path)) };
     this.#reject(path, this.#row(path), this.#given.get(path) ?? standard, reason);
   }
 
@@ -99,6 +99,10 @@ export class Reading<T extends Table> {
 /** Every name of a setting, the present one first. */
 function namesOf(path: string, { env, formerly = [], yamlOnly }: Setting<Value>) {
   return { yaml: [path, ...formerly], env: yamlOnly ? [] : [env ?? envName(path), ...formerly.map(envName)] };
+}
+
+function asText(value: Value | undefined): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 /** @param place inside of a list: `[1].kid`; empty for the whole of what was written */
