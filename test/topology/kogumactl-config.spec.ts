@@ -1,10 +1,14 @@
 import { readFileSync, statSync } from 'node:fs';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Lab, startLab } from '@koguma/testkit';
+import { join } from 'node:path';
+import { type Lab, type LabNode, startLab, startStandalone } from '@koguma/testkit';
+import type { ServedZone } from '@koguma/zone-cp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommandLine } from '../support/command-line.js';
-import { TlsFront } from '../support/tls-front.js';
+import { scratchFolder } from '../support/processes.js';
+import { opensslCertificate } from '../support/tls.js';
 
 let lab: Lab;
 let user: CommandLine;
@@ -133,20 +137,36 @@ describe('kogumactl config view', () => {
   });
 });
 
-describe('a control plane behind TLS', () => {
-  let front: TlsFront;
-  beforeEach(async () => {
-    front = await TlsFront.open(lab.global.url, user.home);
-    return () => front.close();
+describe('a control plane on port 5682, which is TLS', () => {
+  let folder: Awaited<ReturnType<typeof scratchFolder>>;
+  let zone: LabNode<ServedZone>;
+  let ca: string;
+  beforeAll(async () => {
+    folder = await scratchFolder();
+    const { certFile, keyFile } = opensslCertificate(folder.path, 'front', {});
+    ca = certFile;
+    zone = await startStandalone({
+      KUMA_API_SERVER_HTTPS_ENABLED: 'true',
+      KUMA_API_SERVER_HTTPS_PORT: '0',
+      KUMA_API_SERVER_HTTPS_TLS_CERT_FILE: certFile,
+      KUMA_API_SERVER_HTTPS_TLS_KEY_FILE: keyFile,
+      KUMA_GENERAL_WORK_DIR: folder.path,
+    });
   });
+  afterAll(async () => {
+    await zone.stop();
+    await folder.remove();
+  });
+  /** The certificate is for `localhost`, and for no other name of this machine. */
+  const at = (host: string) => `https://${host}:${zone.served.ports.https}`;
 
   it('is verified: by the CA that it is added with', async () => {
-    expect(await add('tls', front.urlFor('localhost'), '--ca-cert-file', front.certFile)).toMatchObject({ code: 0 });
+    expect(await add('tls', at('localhost'), '--ca-cert-file', ca)).toMatchObject({ code: 0 });
     expect(await user.ok('version')).toContain('Server: Kuma');
   });
 
   it('is not spoken to when nobody knows its CA', async () => {
-    const { code, out, err } = await add('tls', front.urlFor('localhost'));
+    const { code, out, err } = await add('tls', at('localhost'));
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(
       /^Error: the certificate of the control plane "tls" at https.* is not trusted: .*\n.*--ca-cert-file/,
@@ -154,17 +174,45 @@ describe('a control plane behind TLS', () => {
   });
 
   it('is not spoken to under a name that its certificate is not for', async () => {
-    const { code, err } = await add('tls', front.urlFor('127.0.0.1'), '--ca-cert-file', front.certFile);
+    const { code, err } = await add('tls', at('127.0.0.1'), '--ca-cert-file', ca);
     expect({ code, trusted: !err.includes('is not trusted') }).toEqual({ code: 1, trusted: false });
   });
 
   it('is spoken to unverified only when that is asked for', async () => {
-    expect(await add('tls', front.urlFor('127.0.0.1'), '--skip-verify')).toMatchObject({ code: 0 });
+    expect(await add('tls', at('127.0.0.1'), '--skip-verify')).toMatchObject({ code: 0 });
   });
 
   it('is not mistaken for one that speaks plain HTTP', async () => {
-    const { code, err } = await add('plain', front.urlFor('localhost').replace('https', 'http'));
+    const { code, err } = await add('plain', at('localhost').replace('https', 'http'));
     expect({ code, reached: !err.includes('cannot be reached') }).toEqual({ code: 1, reached: false });
+  });
+});
+
+describe('a client certificate of an administrator', () => {
+  it('is made by kogumactl, and is shown by it when the control plane was added with it', async () => {
+    const { path: folder, remove } = await scratchFolder();
+    const [key, cert] = [join(folder, 'tls.key'), join(folder, 'client.crt')];
+    await user.ok('generate', 'tls-certificate', '--type=client', `--cert-file=${cert}`, `--key-file=${key}`);
+    await mkdir(join(folder, 'clients'));
+    await copyFile(cert, join(folder, 'clients', 'client1.pem'));
+    const zone = await startStandalone({
+      KUMA_API_SERVER_AUTHN_TYPE: 'adminClientCerts',
+      KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN: 'false',
+      KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR: join(folder, 'clients'),
+      KUMA_API_SERVER_HTTPS_ENABLED: 'true',
+      KUMA_API_SERVER_HTTPS_PORT: '0',
+      KUMA_GENERAL_WORK_DIR: folder,
+    });
+    const url = `https://localhost:${zone.served.ports.https}`;
+    const ca = ['--ca-cert-file', join(folder, 'ca.crt')];
+    expect(await add('nobody', url, ...ca)).toMatchObject({ code: 0 });
+    expect((await user.run('get', 'global-secrets')).err).toContain('Access Denied (user "mesh-system:anonymous/');
+    expect(await add('admin', url, ...ca, '--client-cert-file', cert, '--client-key-file', key)).toMatchObject({
+      code: 0,
+    });
+    expect(await user.ok('get', 'global-secrets')).toContain('zone-token-signing-key-1');
+    await zone.stop();
+    await remove();
   });
 });
 

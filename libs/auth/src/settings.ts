@@ -5,16 +5,19 @@ import type { TokenCrypto } from './crypto.js';
 import { readPublicKeys } from './static-keys.js';
 import { TOKEN_KINDS } from './token-kinds.js';
 
+/** Where users show certificates there are no tokens of users, and no keys for them. */
+const NO_TOKENS = { enableIssuer: false, validator: { useSecrets: false, publicKeys: [] } };
+
 /**
  * The part of a control plane's configuration that is about tokens and access, with the public keys that it names.
  * @throws ControlPlaneError `invalid` that names every public key that is wrong
  */
 export function authSettings({ apiServer, dpServer, access }: Config, parseKey: TokenCrypto['parseKey']): AuthSettings {
-  const { tokens, localhostIsAdmin } = apiServer.authn;
+  const { tokens, localhostIsAdmin, type } = apiServer.authn;
   const families = {
     dpToken: { path: 'dpServer.authn.dpProxy.dpToken', ...dpServer.authn.dpProxy.dpToken },
     zoneToken: { path: 'dpServer.authn.zoneProxy.zoneToken', ...dpServer.authn.zoneProxy.zoneToken },
-    userToken: { path: 'apiServer.authn.tokens', ...tokens },
+    userToken: { path: 'apiServer.authn.tokens', ...(type === 'tokens' ? tokens : NO_TOKENS) },
   };
   const lists = TOKEN_KINDS.filter(({ signedElsewhere }) => signedElsewhere).map(({ kind, switches }) => {
     const { path, validator } = families[switches];

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { collect, examples, verb } from '../command-line.js';
 import type { Terminal } from '../terminal.js';
 import { KEY_FORMATS } from './key-formats.js';
+import { addTlsCertificate } from './tls-certificate.js';
 
 const TEN_YEARS = '87600h';
 
@@ -11,10 +12,11 @@ const loadKeys = () => import('./keys.js');
 /** `generate …`: tokens, by a control plane or without one, and keys. */
 export function addGenerate(program: Command, terminal: Terminal): void {
   const generate = verb(program, 'generate')
-    .description('generate tokens and keys')
+    .description('generate tokens, keys and certificates')
     .addHelpText('after', examples('npx kogumactl generate user-token --name john --group team-a --valid-for 24h'));
   addTokens(generate, terminal);
   addKeys(generate, terminal);
+  addTlsCertificate(generate, terminal);
 }
 
 function addTokens(generate: Command, terminal: Terminal): void {

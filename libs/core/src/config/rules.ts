@@ -1,10 +1,8 @@
-import type { Reading } from './read.js';
+import { bothOrNone, type Rule } from './rule.js';
 import { type Config, type Path, SETTINGS } from './settings.js';
 import { type Role, type Setting, type Value, valueAt } from './table.js';
+import { TLS_RULES } from './tls-rules.js';
 import { isLoopback, port } from './values.js';
-
-/** What settings must be together, beyond what each must be alone. */
-type Rule = (config: Config, role: Role, reading: Reading<typeof SETTINGS>) => void;
 
 const modeFitsRole: Rule = ({ mode }, role, reading) => {
   if (mode !== role) reading.refuse(`but this is a ${role} control plane: leave it out or set it to ${role}`, 'mode');
@@ -60,10 +58,7 @@ const tlsFilesFitMode: Rule = ({ store }, _role, reading) => {
     const reason = `which needs the certificate of an authority: set ${reading.nameOf(path('caPath'))}`;
     reading.refuse(reason, 'store.postgres.tls.mode', path('caPath'));
   }
-  if ((certPath === '') === (keyPath === '')) return;
-  const [given, other] =
-    certPath === '' ? ([path('keyPath'), path('certPath')] as const) : ([path('certPath'), path('keyPath')] as const);
-  reading.refuse(`which is of no use alone: set ${reading.nameOf(other)} too`, given, other);
+  bothOrNone(reading, { path: path('certPath'), value: certPath }, { path: path('keyPath'), value: keyPath });
 };
 
 /** The store holds every private signing key. */
@@ -83,6 +78,7 @@ export const RULES: readonly Rule[] = [
   reconnectGrows,
   tlsFilesFitMode,
   plainPostgresIsTold,
+  ...TLS_RULES,
 ];
 
 /** The ports that a control plane of this role listens on: each row that holds one, so that a new row needs no rule. */
