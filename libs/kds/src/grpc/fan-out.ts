@@ -1,5 +1,5 @@
 import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js';
-import type { Clock, Log } from '@koguma/core';
+import type { Cancel, Clock, Log } from '@koguma/core';
 
 interface Parts {
   readonly clock: Clock;
@@ -37,7 +37,7 @@ export class FanOut {
   readonly #underWay = new Set<Message>();
   readonly #waiting = new Set<Message>();
   #bytes = 0;
-  #looking = false;
+  #cancelLook: Cancel | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -64,6 +64,9 @@ export class FanOut {
   #forget(message: Message): void {
     this.#waiting.delete(message);
     if (this.#underWay.delete(message)) this.#bytes -= message.bytes;
+    if (this.#underWay.size > 0) return;
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
   }
 
   #hasRoomFor({ bytes }: Message): boolean {
@@ -79,13 +82,11 @@ export class FanOut {
   }
 
   #lookLater(): void {
-    if (this.#looking || this.#underWay.size === 0) return;
-    this.#looking = true;
     const { clock, sendTimeoutMs } = this.#parts;
-    clock.after(sendTimeoutMs / LOOKS_PER_TIMEOUT, () => {
-      this.#looking = false;
+    this.#cancelLook ??= clock.after(sendTimeoutMs / LOOKS_PER_TIMEOUT, () => {
+      this.#cancelLook = undefined;
       this.#look();
-      this.#lookLater();
+      if (this.#underWay.size > 0) this.#lookLater();
     });
   }
 
