@@ -3,20 +3,24 @@ import {
   bool,
   bytes,
   count,
+  dpProxyAuth,
   duration,
   filePath,
   globalAddress,
   host,
+  httpsUrl,
   list,
   listenAddress,
   name,
   offOnly,
   oneOf,
   port,
+  portToTell,
   remotePort,
   seconds,
   text,
   zoneName,
+  zoneProxyAuth,
 } from './values.js';
 
 const NOT_YET = 'not supported yet';
@@ -62,6 +66,27 @@ export const SETTINGS = {
   'apiServer.authn.tokens.validator.useSecrets': setting(bool, true),
   'koguma.http.maxBodySize': setting(bytes, 16 * MIB),
 
+  'dpServer.port': setting(port, 5678, { onlyFor: 'zone' }),
+  'koguma.dpServer.interface': setting(listenAddress, '127.0.0.1', { onlyFor: 'zone' }),
+  /** Kuma's older setting decides for both kinds of proxies. */
+  'dpServer.authn.dpProxy.type': setting(dpProxyAuth, 'dpToken', { formerly: ['dpServer.auth.type'] }),
+  'dpServer.authn.zoneProxy.type': setting(zoneProxyAuth, 'zoneToken', { formerly: ['dpServer.auth.type'] }),
+  'dpServer.authn.enableReloadableTokens': setting(bool, false, { formerly: ['dpServer.auth.useTokenPath'] }),
+  /** When an open stream is judged again: when something changed, or as Kuma 2.0 and Kuma 2.10 do. */
+  'koguma.dpServer.authn.recheck': setting(oneOf(['onChange', 'perRequest', 'perStream']), 'onChange'),
+  'koguma.dpServer.authn.serviceAccount.jwksUri': setting(httpsUrl, ''),
+  'koguma.dpServer.authn.serviceAccount.issuer': setting(text, ''),
+  'koguma.dpServer.authn.serviceAccount.tokenReviewUri': setting(httpsUrl, ''),
+  /** What a control plane shows when it asks for a review. */
+  'koguma.dpServer.authn.serviceAccount.credentialFile': setting(text, ''),
+  'koguma.dpServer.authn.serviceAccount.audience': setting(text, ''),
+  'koguma.dpServer.authn.serviceAccount.caFile': setting(text, ''),
+  'bootstrapServer.params.xdsHost': setting(text, '', { onlyFor: 'zone' }),
+  /** 0: the port of the server itself. */
+  'bootstrapServer.params.xdsPort': setting(portToTell, 0, { onlyFor: 'zone' }),
+  'bootstrapServer.params.adminPort': setting(portToTell, 9901, { onlyFor: 'zone' }),
+  'xdsServer.dataplaneStatusFlushInterval': setting(duration, 10_000, { onlyFor: 'zone' }),
+  'xdsServer.dataplaneDeregistrationDelay': setting(duration, 10_000, { onlyFor: 'zone' }),
   'dpServer.authn.dpProxy.dpToken.enableIssuer': setting(bool, true),
   'dpServer.authn.dpProxy.dpToken.validator.useSecrets': setting(bool, true),
   'dpServer.authn.zoneProxy.zoneToken.enableIssuer': setting(bool, true),
