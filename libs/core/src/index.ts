@@ -1,5 +1,5 @@
 export { expandHome, type Machine, type Running, runCommand } from './adapters/command.js';
-export { type ListenAddress, Listener } from './adapters/listener.js';
+export { HANDSHAKE_TIMEOUT_MS, type ListenAddress, Listener } from './adapters/listener.js';
 export { pinoLog } from './adapters/pino-log.js';
 export { sha256 } from './adapters/sha256.js';
 export { parseRfc3339, rfc3339, systemClock } from './adapters/system-clock.js';
@@ -22,5 +22,7 @@ export {
 } from './errors.js';
 export { type Log, type LogFields, SILENT } from './log.js';
 export { type Task, Tasks } from './tasks.js';
+export { type CertificateOrder, makeSelfSigned } from './tls/adapters/issue.js';
+export { Certificates, type TlsContext, type TlsIdentity, type TlsServer } from './tls/certificates.js';
 export { KUMA_VERSION, VERSION } from './version.js';
 export { VirtualClock } from './virtual-clock.js';

@@ -1,5 +1,7 @@
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { ControlPlaneError } from '../errors.js';
+import type { TlsIdentity } from '../tls/certificates.js';
 
 export interface ListenAddress {
   readonly host: string;
@@ -9,7 +11,12 @@ export interface ListenAddress {
   readonly name: string;
   /** Connections beyond this are closed at once. */
   readonly maxConnections?: number;
+  /** What a server of `node:tls` or `node:https` shows: set here, and again whenever it changes. */
+  readonly tls?: TlsIdentity | undefined;
 }
+
+/** For `tls.createServer`: a peer that does not finish its handshake holds a connection no longer. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 const DEFAULT_MAX_CONNECTIONS = 20_000;
 
@@ -30,8 +37,16 @@ export class Listener {
   }
 
   /** @throws ControlPlaneError `unavailable` that names the address and what needed it */
-  static async open(server: Server, { host, port, name, maxConnections }: ListenAddress): Promise<Listener> {
+  static async open(server: Server, { host, port, name, maxConnections, tls }: ListenAddress): Promise<Listener> {
+    if (server instanceof TlsServer !== (tls !== undefined)) throw new TypeError(`TLS for the ${name} is half set up`);
     const listener = new Listener(server);
+    if (server instanceof TlsServer && tls) {
+      server.setSecureContext(tls.context);
+      server.once(
+        'close',
+        tls.follow(() => server.setSecureContext(tls.context)),
+      );
+    }
     server.maxConnections = maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(refusal(error, `${host}:${port}`, name)));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { ControlPlaneError, type Violation } from '../errors.js';
+import { CIPHER_SUITES } from '../tls/cipher-suites.js';
 import { loadConfig, maskConfig } from './config.js';
 import type { ConfigSources } from './read.js';
 import { SETTINGS } from './settings.js';
@@ -15,6 +16,12 @@ const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] =
   ['mode', 'KUMA_MODE', 'global', 'zone'],
   ['environment', 'KUMA_ENVIRONMENT', 'universal'],
   ['general.workDir', 'KUMA_GENERAL_WORK_DIR', '~/.koguma'],
+  ['general.tlsCertFile', 'KUMA_GENERAL_TLS_CERT_FILE', ''],
+  ['general.tlsKeyFile', 'KUMA_GENERAL_TLS_KEY_FILE', ''],
+  ['general.tlsMinVersion', 'KUMA_GENERAL_TLS_MIN_VERSION', 'TLSv1_2'],
+  ['general.tlsMaxVersion', 'KUMA_GENERAL_TLS_MAX_VERSION', ''],
+  ['general.tlsCipherSuites', 'KUMA_GENERAL_TLS_CIPHER_SUITES', []],
+  ['koguma.tls.caDir', 'KOGUMA_TLS_CA_DIR', '~/.koguma'],
   ['store.type', 'KUMA_STORE_TYPE', 'sqlite'],
   ['store.unsafeDelete', 'KUMA_STORE_UNSAFE_DELETE', false],
   ['store.postgres.host', 'KUMA_STORE_POSTGRES_HOST', '127.0.0.1'],
@@ -31,7 +38,18 @@ const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] =
   ['koguma.store.sqlite.path', 'KOGUMA_STORE_SQLITE_PATH', '~/.koguma/global.db', '~/.koguma/zone.db'],
   ['apiServer.http.interface', 'KUMA_API_SERVER_HTTP_INTERFACE', '127.0.0.1'],
   ['apiServer.http.port', 'KUMA_API_SERVER_HTTP_PORT', 5681],
+  ['apiServer.https.enabled', 'KUMA_API_SERVER_HTTPS_ENABLED', true],
+  ['apiServer.https.interface', 'KUMA_API_SERVER_HTTPS_INTERFACE', '127.0.0.1'],
+  ['apiServer.https.port', 'KUMA_API_SERVER_HTTPS_PORT', 5682],
+  ['apiServer.https.tlsCertFile', 'KUMA_API_SERVER_HTTPS_TLS_CERT_FILE', ''],
+  ['apiServer.https.tlsKeyFile', 'KUMA_API_SERVER_HTTPS_TLS_KEY_FILE', ''],
+  ['apiServer.https.tlsMinVersion', 'KUMA_API_SERVER_HTTPS_TLS_MIN_VERSION', ''],
+  ['apiServer.https.tlsMaxVersion', 'KUMA_API_SERVER_HTTPS_TLS_MAX_VERSION', ''],
+  ['apiServer.https.tlsCipherSuites', 'KUMA_API_SERVER_HTTPS_TLS_CIPHER_SUITES', []],
+  ['apiServer.https.requireClientCert', 'KUMA_API_SERVER_HTTPS_REQUIRE_CLIENT_CERT', false],
+  ['apiServer.https.tlsCaFile', 'KUMA_API_SERVER_HTTPS_TLS_CA_FILE', ''],
   ['apiServer.readOnly', 'KUMA_API_SERVER_READ_ONLY', false],
+  ['apiServer.auth.clientCertsDir', 'KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR', ''],
   ['apiServer.authn.type', 'KUMA_API_SERVER_AUTHN_TYPE', 'tokens'],
   ['apiServer.authn.localhostIsAdmin', 'KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN', true],
   ['apiServer.authn.tokens.bootstrapAdminToken', 'KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN', true],
@@ -59,6 +77,11 @@ const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] =
   ['bootstrapServer.params.adminPort', 'KUMA_BOOTSTRAP_SERVER_PARAMS_ADMIN_PORT', 9_901],
   ['xdsServer.dataplaneStatusFlushInterval', 'KUMA_XDS_SERVER_DATAPLANE_STATUS_FLUSH_INTERVAL', 10_000],
   ['xdsServer.dataplaneDeregistrationDelay', 'KUMA_XDS_SERVER_DATAPLANE_DEREGISTRATION_DELAY', 10_000],
+  ['dpServer.tlsCertFile', 'KUMA_DP_SERVER_TLS_CERT_FILE', ''],
+  ['dpServer.tlsKeyFile', 'KUMA_DP_SERVER_TLS_KEY_FILE', ''],
+  ['dpServer.tlsMinVersion', 'KUMA_DP_SERVER_TLS_MIN_VERSION', ''],
+  ['dpServer.tlsMaxVersion', 'KUMA_DP_SERVER_TLS_MAX_VERSION', ''],
+  ['dpServer.tlsCipherSuites', 'KUMA_DP_SERVER_TLS_CIPHER_SUITES', []],
   ['dpServer.authn.dpProxy.dpToken.enableIssuer', 'KUMA_DP_SERVER_AUTHN_DP_PROXY_DP_TOKEN_ENABLE_ISSUER', true],
   [
     'dpServer.authn.dpProxy.dpToken.validator.useSecrets',
@@ -82,12 +105,19 @@ const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] =
   ['multizone.global.kds.grpcPort', 'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT', 5685],
   ['multizone.global.kds.maxMsgSize', 'KUMA_MULTIZONE_GLOBAL_KDS_MAX_MSG_SIZE', 10_485_760],
   ['multizone.global.kds.zoneInsightFlushInterval', 'KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL', 10_000],
-  ['multizone.global.kds.tlsEnabled', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED', false],
+  ['multizone.global.kds.tlsEnabled', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED', true],
+  ['multizone.global.kds.tlsCertFile', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_CERT_FILE', ''],
+  ['multizone.global.kds.tlsKeyFile', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_KEY_FILE', ''],
+  ['multizone.global.kds.tlsMinVersion', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_MIN_VERSION', ''],
+  ['multizone.global.kds.tlsMaxVersion', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_MAX_VERSION', ''],
+  ['multizone.global.kds.tlsCipherSuites', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_CIPHER_SUITES', []],
   ['koguma.multizone.global.kds.interface', 'KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE', '127.0.0.1'],
   ['koguma.multizone.global.kds.authType', 'KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE', ''],
   ['multizone.zone.name', 'KUMA_MULTIZONE_ZONE_NAME', 'default'],
   ['multizone.zone.globalAddress', 'KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS', ''],
   ['multizone.zone.kds.maxMsgSize', 'KUMA_MULTIZONE_ZONE_KDS_MAX_MSG_SIZE', 10_485_760],
+  ['multizone.zone.kds.rootCaFile', 'KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE', ''],
+  ['multizone.zone.kds.tlsSkipVerify', 'KUMA_MULTIZONE_ZONE_KDS_TLS_SKIP_VERIFY', false],
   ['koguma.multizone.zone.reconnect.base', 'KOGUMA_MULTIZONE_ZONE_RECONNECT_BASE', 1_000],
   ['koguma.multizone.zone.reconnect.max', 'KOGUMA_MULTIZONE_ZONE_RECONNECT_MAX', 60_000],
   ['koguma.multizone.zone.adoptClusterId', 'KOGUMA_MULTIZONE_ZONE_ADOPT_CLUSTER_ID', ''],
@@ -166,7 +196,15 @@ describe('values', () => {
       value,
       'allowed: a host name, an IP address, or the folder of a Unix socket',
     ]),
-    ['KUMA_API_SERVER_AUTHN_TYPE', 'adminClientCerts', 'not supported yet; allowed: tokens'],
+    ['KUMA_API_SERVER_AUTHN_TYPE', 'basic', 'allowed: tokens, adminClientCerts'],
+    ['KUMA_GENERAL_TLS_MIN_VERSION', 'TLSv1_1', 'it is too old to be safe; allowed: TLSv1_2, TLSv1_3'],
+    ['KUMA_API_SERVER_HTTPS_TLS_MIN_VERSION', 'TLSv1_0', 'it is too old to be safe; allowed: TLSv1_2, TLSv1_3'],
+    ['KUMA_GENERAL_TLS_MAX_VERSION', 'TLSv1.3', 'allowed: TLSv1_2, TLSv1_3'],
+    [
+      'KUMA_GENERAL_TLS_CIPHER_SUITES',
+      'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_RSA_WITH_AES_128_CBC_SHA',
+      `allowed: a list of ${CIPHER_SUITES.join(', ')}`,
+    ],
     ['KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE', 'cpToken', 'not supported yet; allowed: none'],
     ...['10', '0', '0s', '-1s', '1d', ''].map((value): [string, string, string] => [
       'KOGUMA_MULTIZONE_ZONE_RECONNECT_BASE',
@@ -182,26 +220,16 @@ describe('values', () => {
       (value): [string, string, string] => [
         'KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS',
         value,
-        'allowed: grpc://HOST:PORT, or nothing for a stand-alone zone',
+        'allowed: grpcs://HOST:PORT, grpc://HOST:PORT, or nothing for a stand-alone zone',
       ],
     ),
     ...['grpc://host:1/', 'grpc://user@host:1', 'grpc://::1:5685', 'grpc://a b:1', 'GRPC://host:1'].map(
       (value): [string, string, string] => [
         'KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS',
         value,
-        'allowed: grpc://HOST:PORT, or nothing for a stand-alone zone',
+        'allowed: grpcs://HOST:PORT, grpc://HOST:PORT, or nothing for a stand-alone zone',
       ],
     ),
-    [
-      'KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS',
-      'grpcs://host:5685',
-      'not supported yet: use grpc:// over loopback or a private network',
-    ],
-    [
-      'KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED',
-      'true',
-      'not supported yet: use grpc:// over loopback or a private network',
-    ],
   ])('%s=%j is refused: %s', (name, value, allowed) => {
     expect(refused({ role: 'zone', env: { [name]: value } })).toEqual([
       { field: name, reason: `got ${JSON.stringify(value)}, ${allowed}` },
@@ -234,13 +262,17 @@ describe('values', () => {
     expect(config.access.static.generateDpToken.groups).toEqual(names);
   });
 
-  it.each(['', 'grpc://global:5685', 'grpc://10.0.0.1:1', 'grpc://[::1]:65535', 'grpc://my_svc.ns.svc:5685'])(
-    'global is found at %j',
-    (address) => {
-      const { config } = zone({ KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: address });
-      expect(config.multizone.zone.globalAddress).toBe(address);
-    },
-  );
+  it.each([
+    '',
+    'grpc://global:5685',
+    'grpc://10.0.0.1:1',
+    'grpc://[::1]:65535',
+    'grpc://my_svc.ns.svc:5685',
+    'grpcs://global:5685',
+  ])('global is found at %j', (address) => {
+    const { config } = zone({ KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: address });
+    expect(config.multizone.zone.globalAddress).toBe(address);
+  });
 });
 
 describe('maskConfig', () => {

@@ -1,10 +1,9 @@
-import type { Reading } from './read.js';
+import { PROXY_RULES } from './proxy-rules.js';
+import { bothOrNone, type Rule } from './rule.js';
 import { type Config, type Path, SETTINGS } from './settings.js';
 import { type Role, type Setting, type Value, valueAt } from './table.js';
+import { TLS_RULES } from './tls-rules.js';
 import { isLoopback, port } from './values.js';
-
-/** What settings must be together, beyond what each must be alone. */
-type Rule = (config: Config, role: Role, reading: Reading<typeof SETTINGS>) => void;
 
 const modeFitsRole: Rule = ({ mode }, role, reading) => {
   if (mode !== role) reading.refuse(`but this is a ${role} control plane: leave it out or set it to ${role}`, 'mode');
@@ -60,10 +59,7 @@ const tlsFilesFitMode: Rule = ({ store }, _role, reading) => {
     const reason = `which needs the certificate of an authority: set ${reading.nameOf(path('caPath'))}`;
     reading.refuse(reason, 'store.postgres.tls.mode', path('caPath'));
   }
-  if ((certPath === '') === (keyPath === '')) return;
-  const [given, other] =
-    certPath === '' ? ([path('keyPath'), path('certPath')] as const) : ([path('certPath'), path('keyPath')] as const);
-  reading.refuse(`which is of no use alone: set ${reading.nameOf(other)} too`, given, other);
+  bothOrNone(reading, { path: path('certPath'), value: certPath }, { path: path('keyPath'), value: keyPath });
 };
 
 /** The store holds every private signing key. */
@@ -72,39 +68,6 @@ const plainPostgresIsTold: Rule = ({ store }, _role, reading) => {
   if (store.type !== 'postgres' || tls.mode !== 'disable' || host.startsWith('/') || isLoopback(host)) return;
   const mode = reading.nameOf('store.postgres.tls.mode');
   reading.warnings.push(`signing keys go to PostgreSQL on ${host} in the clear: ${mode} verifyFull protects them`);
-};
-
-const AUTH_TYPES = ['dpServer.authn.dpProxy.type', 'dpServer.authn.zoneProxy.type'] as const;
-
-/** Who leaves the door open is told each time. */
-const openDoorIsTold: Rule = (config, role, reading) => {
-  if (role !== 'zone') return;
-  for (const path of AUTH_TYPES) {
-    if (valueAt(config, path) !== 'none') continue;
-    const who = path.includes('dpProxy') ? 'any proxy can pass for any service' : 'anybody can pass for a zone proxy';
-    reading.warnings.push(
-      `AUTHENTICATION IS OFF: ${reading.nameOf(path)} is none, so ${who}; never do this in production`,
-    );
-  }
-};
-
-/** Tokens of service accounts are checked in exactly one way, which is whole. */
-const serviceAccountsCanBeChecked: Rule = (config, role, reading) => {
-  const using = AUTH_TYPES.find((path) => valueAt(config, path) === 'serviceAccountToken');
-  if (role !== 'zone' || !using) return;
-  const { jwksUri, tokenReviewUri, issuer, audience, credentialFile } = config.koguma.dpServer.authn.serviceAccount;
-  const path = <N extends string>(name: N) => `koguma.dpServer.authn.serviceAccount.${name}` as const;
-  const name = (of: Path) => reading.nameOf(of);
-  if ((jwksUri === '') === (tokenReviewUri === '')) {
-    const both = `${name(path('jwksUri'))} (keys of the cluster) or ${name(path('tokenReviewUri'))} (its API)`;
-    reading.refuse(`which needs one way to check them: set either ${both}`, using);
-  } else if (jwksUri !== '' && (issuer === '' || audience === '')) {
-    const needed = `${name(path('issuer'))} and ${name(path('audience'))}`;
-    reading.refuse(`which says nothing of whose tokens count: set ${needed}`, path('jwksUri'));
-  } else if (tokenReviewUri !== '' && credentialFile === '') {
-    const needed = name(path('credentialFile'));
-    reading.refuse(`where nobody is heard without a credential: set ${needed}`, path('tokenReviewUri'));
-  }
 };
 
 /** Every rule, in the order in which refusals are told. */
@@ -116,8 +79,8 @@ export const RULES: readonly Rule[] = [
   reconnectGrows,
   tlsFilesFitMode,
   plainPostgresIsTold,
-  openDoorIsTold,
-  serviceAccountsCanBeChecked,
+  ...PROXY_RULES,
+  ...TLS_RULES,
 ];
 
 /** The ports that a control plane of this role listens on: each row that holds one, so that a new row needs no rule. */

@@ -2,6 +2,7 @@ import { type Nested, setting } from './table.js';
 import {
   bool,
   bytes,
+  cipherSuites,
   count,
   dpProxyAuth,
   duration,
@@ -12,19 +13,19 @@ import {
   list,
   listenAddress,
   name,
-  offOnly,
   oneOf,
   port,
   portToTell,
   remotePort,
   seconds,
   text,
+  tlsVersion,
+  tlsVersionOrNone,
   zoneName,
   zoneProxyAuth,
 } from './values.js';
 
 const NOT_YET = 'not supported yet';
-const NO_TLS = 'not supported yet: use grpc:// over loopback or a private network';
 const ADMIN = ['mesh-system:admin'];
 const MIB = 1024 * 1024;
 
@@ -33,12 +34,20 @@ const mode = oneOf(['global', 'zone', 'standalone']).transform((word) => (word =
 /**
  * Every setting, by its YAML path; the environment name is made from the path. What Kuma does not have is under
  * `koguma`. Names are Kuma's, and so are defaults, except that the store is SQLite, that PostgreSQL is asked for 10
- * connections instead of 50, that servers listen on loopback until told otherwise, and that KDS has no TLS yet.
+ * connections instead of 50, and that servers listen on loopback until told otherwise.
  */
 export const SETTINGS = {
   mode: setting(mode, ({ role }) => role),
   environment: setting(oneOf(['universal'], { kubernetes: NOT_YET }), 'universal'),
   'general.workDir': setting(filePath, '~/.koguma'),
+  /** For every server that is not given its own. Empty: a certificate is made, and kept in the work directory. */
+  'general.tlsCertFile': setting(text, ''),
+  'general.tlsKeyFile': setting(text, ''),
+  'general.tlsMinVersion': setting(tlsVersion, 'TLSv1_2'),
+  'general.tlsMaxVersion': setting(tlsVersionOrNone, ''),
+  'general.tlsCipherSuites': setting(cipherSuites, []),
+  /** Where the authority is that signs what is made: `ca.crt` and `ca.key`, both made there when neither is. */
+  'koguma.tls.caDir': setting(filePath, ({ at }) => at('general.workDir')),
 
   'store.type': setting(oneOf(['memory', 'sqlite', 'postgres'], { kubernetes: NOT_YET }), 'sqlite'),
   'store.unsafeDelete': setting(bool, false),
@@ -58,8 +67,20 @@ export const SETTINGS = {
 
   'apiServer.http.interface': setting(listenAddress, '127.0.0.1'),
   'apiServer.http.port': setting(port, 5681),
+  'apiServer.https.enabled': setting(bool, true),
+  'apiServer.https.interface': setting(listenAddress, '127.0.0.1'),
+  'apiServer.https.port': setting(port, 5682),
+  'apiServer.https.tlsCertFile': setting(text, ''),
+  'apiServer.https.tlsKeyFile': setting(text, ''),
+  'apiServer.https.tlsMinVersion': setting(tlsVersionOrNone, ''),
+  'apiServer.https.tlsMaxVersion': setting(tlsVersionOrNone, ''),
+  'apiServer.https.tlsCipherSuites': setting(cipherSuites, []),
+  'apiServer.https.requireClientCert': setting(bool, false),
+  /** Whose client certificates may connect. That alone makes nobody a user. */
+  'apiServer.https.tlsCaFile': setting(text, ''),
   'apiServer.readOnly': setting(bool, false),
-  'apiServer.authn.type': setting(oneOf(['tokens'], { adminClientCerts: NOT_YET }), 'tokens'),
+  'apiServer.auth.clientCertsDir': setting(text, ''),
+  'apiServer.authn.type': setting(oneOf(['tokens', 'adminClientCerts']), 'tokens'),
   'apiServer.authn.localhostIsAdmin': setting(bool, true),
   'apiServer.authn.tokens.bootstrapAdminToken': setting(bool, true),
   'apiServer.authn.tokens.enableIssuer': setting(bool, true),
@@ -87,6 +108,11 @@ export const SETTINGS = {
   'bootstrapServer.params.adminPort': setting(portToTell, 9901, { onlyFor: 'zone' }),
   'xdsServer.dataplaneStatusFlushInterval': setting(duration, 10_000, { onlyFor: 'zone' }),
   'xdsServer.dataplaneDeregistrationDelay': setting(duration, 10_000, { onlyFor: 'zone' }),
+  'dpServer.tlsCertFile': setting(text, '', { onlyFor: 'zone' }),
+  'dpServer.tlsKeyFile': setting(text, '', { onlyFor: 'zone' }),
+  'dpServer.tlsMinVersion': setting(tlsVersionOrNone, '', { onlyFor: 'zone' }),
+  'dpServer.tlsMaxVersion': setting(tlsVersionOrNone, '', { onlyFor: 'zone' }),
+  'dpServer.tlsCipherSuites': setting(cipherSuites, [], { onlyFor: 'zone' }),
   'dpServer.authn.dpProxy.dpToken.enableIssuer': setting(bool, true),
   'dpServer.authn.dpProxy.dpToken.validator.useSecrets': setting(bool, true),
   'dpServer.authn.zoneProxy.zoneToken.enableIssuer': setting(bool, true),
@@ -104,7 +130,12 @@ export const SETTINGS = {
   'multizone.global.kds.grpcPort': setting(port, 5685, { onlyFor: 'global' }),
   'multizone.global.kds.maxMsgSize': setting(bytes, 10 * MIB, { onlyFor: 'global' }),
   'multizone.global.kds.zoneInsightFlushInterval': setting(duration, 10_000, { onlyFor: 'global' }),
-  'multizone.global.kds.tlsEnabled': setting(offOnly(NO_TLS), false, { onlyFor: 'global' }),
+  'multizone.global.kds.tlsEnabled': setting(bool, true, { onlyFor: 'global' }),
+  'multizone.global.kds.tlsCertFile': setting(text, '', { onlyFor: 'global' }),
+  'multizone.global.kds.tlsKeyFile': setting(text, '', { onlyFor: 'global' }),
+  'multizone.global.kds.tlsMinVersion': setting(tlsVersionOrNone, '', { onlyFor: 'global' }),
+  'multizone.global.kds.tlsMaxVersion': setting(tlsVersionOrNone, '', { onlyFor: 'global' }),
+  'multizone.global.kds.tlsCipherSuites': setting(cipherSuites, [], { onlyFor: 'global' }),
   'koguma.multizone.global.kds.interface': setting(listenAddress, '127.0.0.1', { onlyFor: 'global' }),
   /** Empty: not decided, which is enough on loopback only. */
   'koguma.multizone.global.kds.authType': setting(oneOf(['none', ''], { cpToken: NOT_YET }), '', { onlyFor: 'global' }),
@@ -112,6 +143,9 @@ export const SETTINGS = {
   'multizone.zone.name': setting(zoneName, 'default', { onlyFor: 'zone' }),
   'multizone.zone.globalAddress': setting(globalAddress, '', { onlyFor: 'zone' }),
   'multizone.zone.kds.maxMsgSize': setting(bytes, 10 * MIB, { onlyFor: 'zone' }),
+  /** Whom this zone believes when global shows a certificate; read each time that it dials. Empty: the system's authorities. */
+  'multizone.zone.kds.rootCaFile': setting(text, '', { onlyFor: 'zone' }),
+  'multizone.zone.kds.tlsSkipVerify': setting(bool, false, { onlyFor: 'zone' }),
   'koguma.multizone.zone.reconnect.base': setting(duration, 1_000, { onlyFor: 'zone' }),
   'koguma.multizone.zone.reconnect.max': setting(duration, 60_000, { onlyFor: 'zone' }),
   /** The cluster id of the global that this zone may take in place of the one it knows. */

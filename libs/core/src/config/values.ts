@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from '../duration.js';
+import { CIPHER_SUITES } from '../tls/cipher-suites.js';
 
 // Each schema reads text and says in one message what is allowed, whatever is wrong with the value.
 
@@ -113,6 +114,17 @@ export const list = z
   })
   .transform((names): readonly string[] => names.map((name) => name.trim()).filter((name) => name !== ''));
 
+const TOO_OLD = 'it is too old to be safe';
+const OLD_TLS = { TLSv1_0: TOO_OLD, TLSv1_1: TOO_OLD };
+/** A version of TLS, in Kuma's spelling. */
+export const tlsVersion = oneOf(['TLSv1_2', 'TLSv1_3'], OLD_TLS);
+/** The same, or nothing: no limit, or that of the settings for all servers. */
+export const tlsVersionOrNone = oneOf(['', 'TLSv1_2', 'TLSv1_3'], OLD_TLS);
+
+const SUITES = { error: `allowed: a list of ${CIPHER_SUITES.join(', ')}` };
+/** Cipher suites by IANA's names. Empty: every one that is allowed. */
+export const cipherSuites = list.refine((names) => names.every((name) => CIPHER_SUITES.includes(name)), SUITES);
+
 const INTERFACE = { error: 'allowed: an IP address of this machine, or localhost' };
 
 /** An address to listen on. */
@@ -131,23 +143,14 @@ const ZONE_NAME = { error: 'allowed: lower-case letters, digits and inner hyphen
 /** A zone's name ends up in host names, so it is one DNS label. */
 export const zoneName = z.string(ZONE_NAME).regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, ZONE_NAME);
 
-const GLOBAL_ADDRESS = { error: 'allowed: grpc://HOST:PORT, or nothing for a stand-alone zone' };
-const GRPC_ADDRESS = /^grpc:\/\/(?:[\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})$/;
+const GLOBAL_ADDRESS = { error: 'allowed: grpcs://HOST:PORT, grpc://HOST:PORT, or nothing for a stand-alone zone' };
+const GRPC_ADDRESS = /^grpcs?:\/\/(?:[\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})$/;
 
 /** Where a zone finds global; empty for a zone without one. */
 export const globalAddress = z
   .string(GLOBAL_ADDRESS)
-  .refine((address) => !address.startsWith('grpcs://'), {
-    error: 'not supported yet: use grpc:// over loopback or a private network',
-    abort: true,
-  })
   .refine((address) => address === '' || isPort(GRPC_ADDRESS.exec(address)?.[1]), GLOBAL_ADDRESS);
 
 function isPort(digits: string | undefined): boolean {
   return digits !== undefined && Number(digits) >= 1 && Number(digits) <= 65_535;
-}
-
-/** A switch for what is not built: only off is allowed. */
-export function offOnly(reason: string) {
-  return bool.refine((on) => !on, { error: reason });
 }

@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import path from 'node:path';
+import { expandHome } from '../../adapters/command.js';
+import { envName } from '../../config/table.js';
+import type { Log } from '../../log.js';
+import { issueCertificate, makeAuthority, newPrivateKey } from './issue.js';
+import { badSetting, checkAuthority, defectOf, type KeyPair, readText, Unusable } from './pem.js';
+
+const CA_DIR = envName('koguma.tls.caDir');
+const WORK_DIR = envName('general.workDir');
+
+export interface KeptIn {
+  /** The folder of the certificate, which this control plane has for itself. */
+  readonly folder: string;
+  /** The folder of the authority, which control planes can share. */
+  readonly authority: string;
+  /** Tells the certificates of a global and a zone in one folder from each other. */
+  readonly name: string;
+  readonly hostname: string;
+  readonly log: Log;
+}
+
+/** Where a pair is, and what each file is called in errors. */
+export interface PairFiles {
+  readonly cert: NamedFile;
+  readonly key: NamedFile;
+}
+
+export interface NamedFile {
+  readonly name: string;
+  readonly path: string;
+}
+
+/**
+ * A certificate that no setting gave: the one that is kept from an earlier start, or a new one where that is not good
+ * any more, signed by an authority that is made when there is none.
+ * @throws ControlPlaneError `invalid` that names the setting of the folder which is in the way
+ */
+export async function keptPair(kept: KeptIn): Promise<PairFiles> {
+  const authority = await authorityIn(expandHome(kept.authority), kept.log);
+  const folder = expandHome(kept.folder);
+  const file = (kind: 'crt' | 'key') => path.join(folder, `${kept.name}.${kind}`);
+  const files = {
+    cert: { name: 'the kept certificate', path: file('crt') },
+    key: { name: 'its private key', path: file('key') },
+  };
+  const names = namesOf(kept.hostname);
+  const why = whyAnew(files, authority.cert, names);
+  if (why === undefined) return files;
+  if (why !== 'is not there') kept.log.warn('a new TLS certificate is made', { file: files.cert.path, why });
+  const order = { commonName: 'koguma', names, use: 'server', keyType: 'ecdsa' } as const;
+  const pair = await signing(kept.authority, () => issueCertificate(authority, order));
+  writing(WORK_DIR, kept.folder, () => {
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    write(files.key.path, pair.key, 0o600);
+    write(files.cert.path, pair.cert, 0o644);
+  });
+  return files;
+}
+
+/** Everything that this machine can be dialled by. */
+function namesOf(hostname: string): string[] {
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    // Link-local ones are of no use without the name of an interface, which no certificate can hold.
+    .filter(({ address }) => !/^fe80:/i.test(address))
+    .map(({ address }) => address);
+  const host = /^[\w.-]+$/.test(hostname) ? [hostname.toLowerCase()] : [];
+  return [...new Set(['localhost', ...host, '127.0.0.1', '::1', ...addresses])];
+}
+
+function whyAnew({ cert, key }: PairFiles, authority: string, names: readonly string[]): string | undefined {
+  if (!fs.existsSync(cert.path) && !fs.existsSync(key.path)) return 'is not there';
+  try {
+    return defectOf({ cert: readText(cert.path), key: readText(key.path) }, authority, names);
+  } catch (error) {
+    if (error instanceof Unusable) return error.message;
+    throw error;
+  }
+}
+
+/**
+ * The authority of a folder; made when there is none. Of several control planes that come first at the same time, one
+ * makes the key and all take it: whichever of them writes the certificate of that key last, verifiers cannot tell.
+ */
+async function authorityIn(folder: string, log: Log): Promise<KeyPair> {
+  const [certFile, keyFile] = [path.join(folder, 'ca.crt'), path.join(folder, 'ca.key')];
+  if (!fs.existsSync(certFile)) {
+    const key = await newPrivateKey('ecdsa');
+    writing(CA_DIR, folder, () => {
+      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      writeFirst(keyFile, key);
+    });
+    const { cert } = await signing(folder, () => makeAuthority(readText(keyFile)));
+    writing(CA_DIR, folder, () => write(certFile, cert, 0o644));
+    log.info('made an authority for TLS certificates', { file: certFile });
+  }
+  return signing(folder, () => {
+    const authority = { cert: readText(certFile), key: readText(keyFile) };
+    checkAuthority(authority);
+    return authority;
+  });
+}
+
+function writing<T>(setting: string, folder: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw badSetting(setting, folder, `where certificates cannot be kept (${code ?? message})`);
+  }
+}
+
+async function signing<T>(folder: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Unusable)) throw error;
+    throw badSetting(CA_DIR, folder, `in which ca.crt or ca.key ${error.message}`);
+  }
+}
+
+/** Whole or not at all: whoever reads meanwhile sees the old file. */
+function write(file: string, text: string, mode: number): void {
+  const draft = draftOf(file, text, mode);
+  fs.renameSync(draft, file);
+}
+
+/** Whole or not at all, and only where nothing is yet. */
+function writeFirst(file: string, text: string): void {
+  const draft = draftOf(file, text, 0o600);
+  try {
+    fs.linkSync(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    fs.rmSync(draft);
+  }
+}
+
+function draftOf(file: string, text: string, mode: number): string {
+  const draft = `${file}.${randomUUID()}`;
+  fs.writeFileSync(draft, text, { mode, flag: 'wx' });
+  return draft;
+}
