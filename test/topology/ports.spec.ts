@@ -8,7 +8,13 @@ describe('a control plane that nobody told otherwise', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('takes zones on port 5685', () => {
-    expect(loadConfig({ role: 'global', env: {} }).config.multizone.global.kds.grpcPort).toBe(5685);
+  it.each(['global', 'zone'] as const)('serves its API with TLS on port 5682, as %s', (role) => {
+    const { enabled, port } = loadConfig({ role, env: {} }).config.apiServer.https;
+    expect([enabled, port]).toEqual([true, 5682]);
+  });
+
+  it('takes zones on port 5685, with TLS', () => {
+    const { grpcPort, tlsEnabled } = loadConfig({ role: 'global', env: {} }).config.multizone.global.kds;
+    expect([grpcPort, tlsEnabled]).toEqual([5685, true]);
   });
 });

@@ -27,6 +27,8 @@ export interface Global {
   readonly auth: Auth;
   readonly kds: KdsServer;
   readonly instanceId: string;
+  /** What runs until `stop`; doors start theirs here. */
+  readonly tasks: Tasks;
   stop(): Promise<void>;
 }
 
@@ -87,6 +89,7 @@ export async function composeGlobal(
     auth,
     kds,
     instanceId,
+    tasks,
     stop: async () => {
       kds.stop();
       await tasks.stop();

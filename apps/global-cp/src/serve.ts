@@ -1,5 +1,5 @@
 import { createApiAdapter, type HttpDoors, openHttpDoors } from '@koguma/api-server';
-import { type Config, VERSION } from '@koguma/core';
+import { Certificates, type Config, VERSION } from '@koguma/core';
 import { clusterIdOf, KdsTransport } from '@koguma/kds';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
@@ -13,24 +13,27 @@ export interface ServedGlobal extends Global {
 /** Opens the doors when there is something to serve: KDS for zones, then HTTP for people. */
 export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: string): Promise<ServedGlobal> {
   const log = ports.log.scope('api-server');
+  const certificates = new Certificates({ config, clock: ports.clock, log: ports.log.scope('tls'), hostname });
+  const { grpcPort, maxMsgSize, tlsEnabled } = config.multizone.global.kds;
+  const tls = tlsEnabled ? await certificates.identity('multizone.global.kds') : undefined;
   const global = await composeGlobal(config, ports);
-  const { manager, auth, kds, view, instanceId } = global;
+  const { manager, auth, kds, view, instanceId, tasks } = global;
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'global', zone: undefined, hostname, instanceId, version: VERSION, clusterId } as const;
   const settings = { maxBodySize: config.koguma.http.maxBodySize };
-  const api = { identity, manager, auth, sync: kds, clock: ports.clock, log, settings };
+  const api = { identity, manager, auth, sync: kds, certificates, clock: ports.clock, log, settings };
 
   const adapter = createApiAdapter(settings);
   const module = AppModule.with(api, kds, log);
   const app = await NestFactory.create(module, adapter, { logger: false, abortOnError: false });
-  const { grpcPort, maxMsgSize } = config.multizone.global.kds;
-  const address = { host: config.koguma.multizone.global.kds.interface, port: grpcPort, name: 'zones (KDS)' };
+  const address = { host: config.koguma.multizone.global.kds.interface, port: grpcPort, name: 'zones (KDS)', tls };
   const transport = new KdsTransport(address, maxMsgSize);
   app.connectMicroservice({ strategy: transport });
 
   try {
     await app.startAllMicroservices();
-    const doors = await openHttpDoors(app, adapter, config, () => true);
+    const doors = await openHttpDoors(app, adapter, { config, certificates, ready: () => true, log });
+    tasks.start('tls: changed files', (signal) => certificates.run(signal));
     const stop = async () => {
       kds.stop();
       await doors.close();

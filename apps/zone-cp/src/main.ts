@@ -12,7 +12,8 @@ await runCommand({
   start: async (config, { clock, entropy, log, hostname }) => {
     const { globalAddress, kds } = config.multizone.zone;
     const store = await openStore(config, { entropy, log });
-    const dial = grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize });
+    const tls = { rootCaFile: kds.rootCaFile, skipVerify: kds.tlsSkipVerify };
+    const dial = grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize, tls });
     const zone = await serveZone(config, { store, clock, entropy, crypto: joseCrypto, log, dial }, hostname);
     return {
       url: `http://${config.apiServer.http.interface}:${zone.ports.api}`,

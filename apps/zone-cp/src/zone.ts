@@ -40,6 +40,8 @@ export interface Zone {
   /** Undefined in a stand-alone zone, which has no global and owns its meshes and keys itself. */
   readonly link: ZoneLink | undefined;
   readonly instanceId: string;
+  /** What runs until `stop`; doors start theirs here. */
+  readonly tasks: Tasks;
   stop(): Promise<void>;
 }
 
@@ -124,6 +126,7 @@ export async function composeZone(
     auth,
     link,
     instanceId,
+    tasks,
     stop: async () => {
       await tasks.stop();
       await store.close();

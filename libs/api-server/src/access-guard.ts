@@ -3,6 +3,7 @@ import { ControlPlaneError } from '@koguma/core';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
+import { certificateOf } from './client-certificates.js';
 import { type ApiServerParts, PARTS } from './parts.js';
 
 declare module 'fastify' {
@@ -43,9 +44,12 @@ export class AccessGuard implements CanActivate {
     const demand = this.reflector.get(Demanded, context.getHandler()) as Demand | undefined;
     if (demand === 'nothing') return true;
 
-    const { users, access } = this.parts.auth;
+    const { auth, certificates } = this.parts;
+    const { users, access } = auth;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const user = await users.identify(callerOf(request));
+    const certificate = certificateOf(request.raw.socket);
+    const showsAdminCertificate = certificate !== undefined && certificates?.isAdmin(certificate) === true;
+    const user = await users.identify({ ...callerOf(request), showsAdminCertificate });
     request.user = user;
     if (demand === undefined) throw new ControlPlaneError('access_denied', 'this route is open to nobody');
     if (demand !== 'sound-credential') access.require(user, demand.right, demand.act);

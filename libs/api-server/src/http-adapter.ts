@@ -1,4 +1,5 @@
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer, type ServerOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import { HttpException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -19,19 +20,26 @@ const LONGEST_PARAMETER = 2_048;
 export class ApiAdapter extends FastifyAdapter {
   /** Every route that is served. */
   readonly routes = new RouteBook();
+  readonly #handle: RequestListener;
   #closing = false;
 
   constructor({ maxBodySize }: ApiAdapterSettings) {
+    let handle: RequestListener | undefined;
     const options: FastifyServerOptions = {
       bodyLimit: maxBodySize,
       forceCloseConnections: true,
       // Ours, so that nobody but a Listener ever binds it; the timeouts are Node's.
-      serverFactory: (handler) => createServer(handler),
+      serverFactory: (handler) => {
+        handle = handler;
+        return createServer(handler);
+      },
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: LONGEST_PARAMETER },
       frameworkErrors: (error, _request, reply) => refuseUrl(error.statusCode, reply as unknown as FastifyReply),
       clientErrorHandler: refuseUnreadable,
     };
     super(options);
+    if (!handle) throw new TypeError('Fastify has made no server');
+    this.#handle = handle;
     const fastify = this.getInstance();
     // Bodies are left on the wire until a route asks for them: access comes first.
     fastify.removeAllContentTypeParsers();
@@ -44,6 +52,11 @@ export class ApiAdapter extends FastifyAdapter {
 
   /** Nest would put in parsers of its own here, which read a body before anybody asked who sends it. */
   override registerParserMiddleware(): void {}
+
+  /** One more server of the same application, for TLS. Like the first it is nobody's until a Listener binds it. */
+  createHttpsServer(options: ServerOptions): HttpsServer {
+    return createHttpsServer(options, this.#handle).on('clientError', refuseUnreadable);
+  }
 
   /** From now on each answer asks its caller to leave. */
   startClosing(): void {

@@ -1,5 +1,6 @@
-import { type ListenAddress, Listener } from '@koguma/core';
+import { HANDSHAKE_TIMEOUT_MS, type ListenAddress, Listener } from '@koguma/core';
 import type { INestApplication } from '@nestjs/common';
+import { type CertificateCheck, checkClients } from './client-certificates.js';
 import type { ApiAdapter } from './http-adapter.js';
 
 /** A socket that serves an application. */
@@ -13,18 +14,25 @@ export interface HttpDoor {
   close(graceMs: number): Promise<void>;
 }
 
+/** Where a door is; with `tls` it is one of HTTPS. */
+export interface DoorAddress extends ListenAddress {
+  /** What is asked of client certificates, where `tls` says whose are believed. */
+  readonly clients?: CertificateCheck;
+}
+
 /**
- * Initializes the application, if nobody has, and opens its door. Nest never listens itself.
+ * Initializes the application, if nobody has, and opens a door to it. Nest never listens itself.
  * @throws ControlPlaneError `unavailable` when the address cannot be bound
  */
 export async function openHttpDoor(
   app: INestApplication,
   adapter: ApiAdapter,
-  address: ListenAddress,
+  address: DoorAddress,
 ): Promise<HttpDoor> {
   await app.init();
   await adapter.getInstance().ready();
-  const listener = await Listener.open(adapter.getHttpServer(), address);
+  const server = address.tls ? httpsServer(adapter, address) : adapter.getHttpServer();
+  const listener = await Listener.open(server, address);
   return {
     port: listener.port,
     close(graceMs) {
@@ -32,4 +40,12 @@ export async function openHttpDoor(
       return listener.close(graceMs);
     },
   };
+}
+
+function httpsServer(adapter: ApiAdapter, { tls, clients }: DoorAddress) {
+  const requestCert = tls?.context.ca !== undefined;
+  const options = { handshakeTimeout: HANDSHAKE_TIMEOUT_MS, requestCert, rejectUnauthorized: false };
+  const server = adapter.createHttpsServer(options);
+  if (requestCert && clients) checkClients(server, clients);
+  return server;
 }

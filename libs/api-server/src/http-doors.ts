@@ -1,4 +1,4 @@
-import type { Config } from '@koguma/core';
+import type { Certificates, Config, Log } from '@koguma/core';
 import type { INestApplication } from '@nestjs/common';
 import { openDiagnostics } from './diagnostics-door.js';
 import type { ApiAdapter } from './http-adapter.js';
@@ -6,7 +6,12 @@ import { type HttpDoor, openHttpDoor } from './http-door.js';
 
 /** The HTTP ports of a control plane. */
 export interface HttpDoors {
-  readonly ports: { readonly api: number; readonly diagnostics: number };
+  readonly ports: {
+    readonly api: number;
+    /** The API server with TLS; undefined where that is off. */
+    readonly https: number | undefined;
+    readonly diagnostics: number;
+  };
   /** Closes the ports and the application behind them. */
   close(): Promise<void>;
 }
@@ -14,29 +19,50 @@ export interface HttpDoors {
 /** Requests under way may end; what is open after this is reset. */
 const GRACE_MS = 300;
 
+interface Opening {
+  readonly config: Config;
+  readonly certificates: Certificates;
+  readonly ready: () => boolean;
+  readonly log: Log;
+}
+
 /**
- * Opens the API server, then diagnostics, so that who finds this control plane ready can use it.
- * @throws ControlPlaneError `unavailable` when an address cannot be bound; nothing is left open then
+ * Opens the API server, with TLS and without, then diagnostics, so that who finds this control plane ready can use it.
+ * @throws ControlPlaneError `unavailable` when an address cannot be bound, `invalid` when the certificate cannot be
+ * served; nothing is left open then
  */
 export async function openHttpDoors(
   app: INestApplication,
   adapter: ApiAdapter,
-  { apiServer, diagnostics, koguma }: Config,
-  ready: () => boolean,
+  { config, certificates, ready, log }: Opening,
 ): Promise<HttpDoors> {
+  const { apiServer, diagnostics, koguma } = config;
   const doors: HttpDoor[] = [];
+  const keep = (door: HttpDoor) => {
+    doors.push(door);
+    return door.port;
+  };
   const close = async () => {
     await Promise.all(doors.map((door) => door.close(GRACE_MS)));
     await app.close();
   };
   try {
-    const { interface: host, port } = apiServer.http;
-    const api = await openHttpDoor(app, adapter, { host, port, name: 'API server' });
-    doors.push(api);
+    const { http, https } = apiServer;
+    const api = keep(await openHttpDoor(app, adapter, { host: http.interface, port: http.port, name: 'API server' }));
+    const secure = https.enabled
+      ? keep(
+          await openHttpDoor(app, adapter, {
+            host: https.interface,
+            port: https.port,
+            name: 'API server with TLS',
+            tls: await certificates.identity('apiServer.https'),
+            clients: { required: https.requireClientCert, log },
+          }),
+        )
+      : undefined;
     const address = { host: koguma.diagnostics.interface, port: diagnostics.serverPort, name: 'diagnostics' };
-    const health = await openDiagnostics({ ready }, address);
-    doors.push(health);
-    return { ports: { api: api.port, diagnostics: health.port }, close };
+    const health = keep(await openDiagnostics({ ready }, address));
+    return { ports: { api, https: secure, diagnostics: health }, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,5 +1,5 @@
 import type { Auth } from '@koguma/auth';
-import type { Clock, Log } from '@koguma/core';
+import type { Certificates, Clock, Log } from '@koguma/core';
 import type { ResourceManager } from '@koguma/resources';
 
 /** What the API server tells of its control plane at `GET /`. */
@@ -25,6 +25,8 @@ export interface ApiServerParts {
   readonly manager: ResourceManager;
   readonly auth: Auth;
   readonly sync: SyncSource;
+  /** Knows the client certificates of administrators; nobody has one when left out. */
+  readonly certificates?: Pick<Certificates, 'isAdmin'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: { readonly maxBodySize: number };

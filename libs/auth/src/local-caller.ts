@@ -8,6 +8,8 @@ export interface Caller {
   /** True when any of Forwarded, X-Forwarded-For or X-Real-IP is there. */
   readonly forwarded: boolean;
   readonly scheme: 'http' | 'https';
+  /** True when the TLS connection began with a client certificate that is listed as an administrator's. */
+  readonly showsAdminCertificate?: boolean;
 }
 
 const DEFAULT_PORT = { http: '80', https: '443' };

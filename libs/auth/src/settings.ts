@@ -5,12 +5,17 @@ import type { AuthSettings } from './auth.js';
 export function authSettings({ apiServer, dpServer, access }: Config): AuthSettings {
   const { dpToken } = dpServer.authn.dpProxy;
   const { zoneToken } = dpServer.authn.zoneProxy;
-  const { tokens, localhostIsAdmin } = apiServer.authn;
+  const { tokens, localhostIsAdmin, type } = apiServer.authn;
+  // Where users show certificates there are no tokens of users, and no keys for them.
+  const hasTokens = type === 'tokens';
   return {
     switches: {
       dpToken: { enableIssuer: dpToken.enableIssuer, useSecrets: dpToken.validator.useSecrets },
       zoneToken: { enableIssuer: zoneToken.enableIssuer, useSecrets: zoneToken.validator.useSecrets },
-      userToken: { enableIssuer: tokens.enableIssuer, useSecrets: tokens.validator.useSecrets },
+      userToken: {
+        enableIssuer: hasTokens && tokens.enableIssuer,
+        useSecrets: hasTokens && tokens.validator.useSecrets,
+      },
     },
     staticKeys: [],
     grants: access.static,

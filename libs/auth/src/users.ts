@@ -28,12 +28,13 @@ export class Users {
   }
 
   /**
-   * A caller who shows a credential is that user or refused, wherever the call comes from. One who shows none is the
-   * administrator when local (see {@link isLocal}), and nobody otherwise.
+   * A caller who shows a token is that user or refused, wherever the call comes from. One who shows none is the
+   * administrator with a listed client certificate or when local (see {@link isLocal}), and nobody otherwise.
    * @throws ControlPlaneError `unauthenticated`, with a text that tells nothing of the reason; the log has it
    */
   async identify(caller: Caller): Promise<User> {
     if (caller.authorization === undefined) {
+      if (caller.showsAdminCertificate) return ADMIN;
       return this.#parts.localhostIsAdmin && isLocal(caller) ? ADMIN : ANONYMOUS;
     }
     const token = /^Bearer (\S+)$/.exec(caller.authorization)?.[1];

@@ -23,6 +23,6 @@ export {
 export { type Log, type LogFields, SILENT } from './log.js';
 export { type Task, Tasks } from './tasks.js';
 export { type CertificateOrder, makeSelfSigned } from './tls/adapters/issue.js';
-export { Certificates, type TlsContext, type TlsIdentity, type TlsServer } from './tls/certificates.js';
+export { Certificates, certificatesFrom, type TlsIdentity } from './tls/certificates.js';
 export { KUMA_VERSION, VERSION } from './version.js';
 export { VirtualClock } from './virtual-clock.js';

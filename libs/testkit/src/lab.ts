@@ -26,6 +26,9 @@ const PATIENCE_MS = 5_000;
 const GLOBAL = 'global';
 const BASE_ENV = {
   KUMA_API_SERVER_HTTP_PORT: '0',
+  // TLS has tests of its own; a handshake for each connection would only make the others slow.
+  KUMA_API_SERVER_HTTPS_ENABLED: 'false',
+  KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED: 'false',
   KUMA_DIAGNOSTICS_SERVER_PORT: '0',
   KOGUMA_MULTIZONE_ZONE_RECONNECT_BASE: '20ms',
   KOGUMA_MULTIZONE_ZONE_RECONNECT_MAX: '100ms',
@@ -39,14 +42,14 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
 }
 
 /** Starts a zone that has no global, and so owns its meshes and keys itself. */
-export async function startStandalone(env: Env = {}): Promise<LabNode<ServedZone>> {
+export async function startStandalone(env: Env = {}, clock = new LabClock()): Promise<LabNode<ServedZone>> {
   const store = new MemoryStore(systemEntropy.uuid());
   const crypto = fixtureCrypto(new FixtureKeys());
   const { config } = loadConfig({ role: 'zone', env: { ...BASE_ENV, ...env } });
   const dial = () => {
     throw new TypeError('a stand-alone zone dials nobody');
   };
-  const ports = { store, clock: new LabClock(), entropy: systemEntropy, crypto, log: SILENT, dial };
+  const ports = { store, clock, entropy: systemEntropy, crypto, log: SILENT, dial };
   const zone = new LabNode('stand-alone', () => serveZone(config, ports, 'lab'));
   await zone.start();
   return zone;
@@ -62,6 +65,7 @@ export class Lab {
   readonly #env = new Map<string, Env>();
   readonly #crypto: TokenCrypto = fixtureCrypto(new FixtureKeys());
   #kdsPort = 0;
+  #globalAddress = '';
 
   constructor(options: LabOptions) {
     this.#options = options;
@@ -143,18 +147,22 @@ export class Lab {
     const config = this.#config('global', GLOBAL, { KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: String(this.#kdsPort) });
     const global = await serveGlobal(config, await this.#ports(GLOBAL), 'lab');
     this.#kdsPort = global.ports.kds;
+    this.#globalAddress = config.multizone.global.kds.tlsEnabled
+      ? `grpcs://localhost:${this.#kdsPort}`
+      : `grpc://127.0.0.1:${this.#kdsPort}`;
     return global;
   }
 
   async #startZone(name: string): Promise<ServedZone> {
-    const address = `grpc://127.0.0.1:${this.#kdsPort}`;
     const config = this.#config('zone', name, {
       KUMA_MULTIZONE_ZONE_NAME: name,
-      KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: address,
+      KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: this.#globalAddress,
     });
+    const { globalAddress, kds } = config.multizone.zone;
+    const tls = { rootCaFile: kds.rootCaFile, skipVerify: kds.tlsSkipVerify };
     const dial =
-      this.#options.dialThrough?.(name, address) ??
-      grpcDial(address, { maxMessageSize: config.multizone.zone.kds.maxMsgSize });
+      this.#options.dialThrough?.(name, globalAddress) ??
+      grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize, tls });
     return serveZone(config, { ...(await this.#ports(name)), dial }, 'lab');
   }
 

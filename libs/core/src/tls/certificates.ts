@@ -133,8 +133,16 @@ export class Certificates {
   }
 }
 
+/**
+ * The certificates in a PEM file that a setting names.
+ * @throws ControlPlaneError `invalid` that names the setting
+ */
+export function certificatesFrom(file: NamedFile): string[] {
+  return using(file, () => certificatesIn(readText(file.path)));
+}
+
 function materialOf(config: Config, server: TlsServer, { cert, key }: PairFiles): Material {
-  const chain = using(cert, () => certificatesIn(readText(cert.path)));
+  const chain = certificatesFrom(cert);
   const secret = using(key, () => {
     const text = readText(key.path);
     checkKey(text, chain[0] ?? '');
@@ -176,11 +184,11 @@ function clientsOf(config: Config): { believed: string[] | undefined; admins: st
   const { apiServer } = config;
   const { tlsCaFile } = apiServer.https;
   const file = { name: envName('apiServer.https.tlsCaFile'), path: tlsCaFile };
-  const authorities = tlsCaFile === '' ? [] : using(file, () => certificatesIn(readText(tlsCaFile)));
+  const authorities = tlsCaFile === '' ? [] : certificatesFrom(file);
   if (!isForAdmins(config)) return { believed: tlsCaFile === '' ? undefined : authorities, admins: [] };
   const folder = { name: envName(CLIENT_CERTS_DIR), path: apiServer.auth.clientCertsDir };
   const { files } = using(folder, () => certificateFilesIn(folder.path));
-  const admins = files.flatMap((path) => using({ ...folder, path }, () => certificatesIn(readText(path))));
+  const admins = files.flatMap((path) => certificatesFrom({ ...folder, path }));
   return { believed: [...authorities, ...admins], admins };
 }
 

@@ -1,12 +1,28 @@
-import { type ClientDuplexStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { ControlPlaneError, ERROR_STATUS, type ErrorCode } from '@koguma/core';
-import type { Dial, Hello, StreamIn, StreamOut } from '../link.js';
+import {
+  type ChannelCredentials,
+  type ClientDuplexStream,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { ControlPlaneError, certificatesFrom } from '@koguma/core';
+import type { Dial, Hello, Link, StreamIn, StreamOut } from '../link.js';
 import { nextTurn } from './adapters/next-turn.js';
+import { ROOT_CA_FILE, reasonOf } from './dial-trouble.js';
 import { KdsClient } from './services.js';
 
-interface Limits {
+interface DialSettings {
   /** Bytes of the largest message, both ways. */
   readonly maxMessageSize: number;
+  /** Whom to believe where the address begins with `grpcs://`; the authorities that Node knows when left out. */
+  readonly tls?: TrustSettings;
+}
+
+interface TrustSettings {
+  /** A PEM file of authorities, read at each dial; empty for those that Node knows. */
+  readonly rootCaFile: string;
+  /** Believes everybody. */
+  readonly skipVerify: boolean;
 }
 
 /** Kuma's pings: often enough that a peer that is gone is noticed within 30 s, rarely enough for its servers. */
@@ -16,11 +32,20 @@ const KEEPALIVE = {
   'grpc.keepalive_permit_without_calls': 1,
 };
 
-/** Dials global over gRPC. @param address Kuma's form, `grpc://host:port` */
-export function grpcDial(address: string, { maxMessageSize }: Limits): Dial {
-  const target = address.replace(/^grpc:\/\//, '');
+/**
+ * Dials global over gRPC.
+ * @param address Kuma's form: `grpcs://host:port`, or `grpc://host:port` without TLS
+ */
+export function grpcDial(address: string, { maxMessageSize, tls }: DialSettings): Dial {
+  const target = address.replace(/^grpcs?:\/\//, '');
   return (hello) => {
-    const client = new KdsClient(target, credentials.createInsecure(), {
+    let trust: ChannelCredentials;
+    try {
+      trust = address.startsWith('grpcs:') ? trusting(tls) : credentials.createInsecure();
+    } catch (error) {
+      return undialled(new ControlPlaneError('unavailable', (error as Error).message, { cause: error }));
+    }
+    const client = new KdsClient(target, trust, {
       ...KEEPALIVE,
       'grpc.max_receive_message_length': maxMessageSize,
       'grpc.max_send_message_length': maxMessageSize,
@@ -32,7 +57,7 @@ export function grpcDial(address: string, { maxMessageSize }: Limits): Dial {
     const calls: Cancellable[] = [];
     const open = <Out, In>(call: ClientDuplexStream<Out, In>, receive: StreamIn<In>): StreamOut<Out> => {
       calls.push(call);
-      return stream(call, receive);
+      return stream(call, receive, (error) => reasonOf(error, address));
     };
     return {
       globalToZone: (receive) => open(client.globalToZoneSync(metadataOf(hello)), receive),
@@ -46,6 +71,23 @@ export function grpcDial(address: string, { maxMessageSize }: Limits): Dial {
   };
 }
 
+function trusting(
+  { rootCaFile, skipVerify }: TrustSettings = { rootCaFile: '', skipVerify: false },
+): ChannelCredentials {
+  if (skipVerify) return credentials.createSsl(null, null, null, { rejectUnauthorized: false });
+  if (rootCaFile === '') return credentials.createSsl();
+  return credentials.createSsl(Buffer.from(certificatesFrom({ name: ROOT_CA_FILE, path: rootCaFile }).join('\n')));
+}
+
+/** A connection that cannot even be tried. */
+function undialled(reason: ControlPlaneError): Link {
+  const open = <In>(receive: StreamIn<In>) => {
+    nextTurn(() => receive.closed(reason));
+    return { send: () => undefined, end: () => undefined };
+  };
+  return { globalToZone: open, zoneToGlobal: open, close: () => undefined };
+}
+
 function metadataOf({ zone, version, instanceId }: Hello): Metadata {
   const metadata = new Metadata();
   metadata.set('client-id', zone);
@@ -56,7 +98,11 @@ function metadataOf({ zone, version, instanceId }: Hello): Metadata {
   return metadata;
 }
 
-function stream<Out, In>(call: ClientDuplexStream<Out, In>, receive: StreamIn<In>): StreamOut<Out> {
+function stream<Out, In>(
+  call: ClientDuplexStream<Out, In>,
+  receive: StreamIn<In>,
+  reasonOf: (error: ServiceError) => ControlPlaneError,
+): StreamOut<Out> {
   let over = false;
   const close = (reason: ControlPlaneError | undefined) => {
     if (over) return;
@@ -87,10 +133,4 @@ interface Cancellable {
  */
 function cancel(call: Cancellable): void {
   nextTurn(() => call.cancel());
-}
-
-function reasonOf(error: ServiceError): ControlPlaneError {
-  const known = Object.entries(ERROR_STATUS).find(([, { grpc }]) => grpc === error.code)?.[0] as ErrorCode | undefined;
-  const name = status[error.code] ?? String(error.code);
-  return new ControlPlaneError(known ?? 'unavailable', `${error.details} (${name})`, { cause: error });
 }

@@ -1,6 +1,7 @@
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { type ListenAddress, Listener, type Log } from '@koguma/core';
+import { HANDSHAKE_TIMEOUT_MS, type ListenAddress, Listener, type Log } from '@koguma/core';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ServerGrpc } from '@nestjs/microservices';
 import type { KdsEndpoint } from '../link.js';
@@ -57,8 +58,11 @@ export class KdsTransport extends ServerGrpc {
       ...KEEPALIVE,
     });
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+    // gRPC never sees the wire: with TLS, what it is given is the inside of it.
+    const accept = (socket: Socket) => injector.injectConnection(socket);
+    const tls = { ALPNProtocols: ['h2'], handshakeTimeout: HANDSHAKE_TIMEOUT_MS };
     this.#listener = await Listener.open(
-      createServer((socket) => injector.injectConnection(socket)),
+      this.address.tls ? createTlsServer(tls, accept) : createServer(accept),
       this.address,
     );
     return server;
