@@ -9,6 +9,7 @@ import {
   Tasks,
   VERSION,
 } from '@koguma/core';
+import { composeDpServer, type DpServer, dpServerSettings, membershipCheck } from '@koguma/dp-server';
 import {
   CLUSTER_ID_NAME,
   clusterIdOf,
@@ -39,6 +40,8 @@ export interface Zone {
   readonly auth: Auth;
   /** Undefined in a stand-alone zone, which has no global and owns its meshes and keys itself. */
   readonly link: ZoneLink | undefined;
+  /** What stands behind the port for proxies. */
+  readonly dp: DpServer;
   readonly instanceId: string;
   /** What runs until `stop`; doors start theirs here. */
   readonly tasks: Tasks;
@@ -78,7 +81,7 @@ export async function composeZone(
     log: log.scope('resources'),
     readOnly: (key) =>
       readOnlyReason(key, federated ? 'federated-zone' : 'stand-alone-zone', config.apiServer.readOnly),
-    hooks: auth.writeHooks,
+    hooks: [...auth.writeHooks, membershipCheck(view)],
     zone: name,
     unsafeDelete: config.store.unsafeDelete,
   });
@@ -117,6 +120,9 @@ export async function composeZone(
     if (clusterIdOf(view) === undefined && !config.defaults.skipMeshCreation) await manager.ensure(DEFAULT_MESH, {});
     await manager.ensure({ type: 'Config', mesh: '', name: CLUSTER_ID_NAME }, { config: entropy.uuid() });
   }
+  // After auth, so that keys and revocations have moved when the streams that stand on them hear of it.
+  const settings = dpServerSettings(config);
+  const dp = composeDpServer({ settings, auth, manager, view, clock, log: log.scope('dp-server') });
   await auth.prepare(manager);
   tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
 
@@ -125,6 +131,7 @@ export async function composeZone(
     view,
     auth,
     link,
+    dp,
     instanceId,
     tasks,
     stop: async () => {

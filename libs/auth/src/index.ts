@@ -6,6 +6,7 @@ export { Auth, type AuthSettings } from './auth.js';
 export type { RsaKey, TokenCrypto } from './crypto.js';
 export type { Caller } from './local-caller.js';
 export { readOnlyReason } from './ownership.js';
+export type { Revoked } from './revocations.js';
 export {
   ADMIN_TOKEN_NAME,
   isKeptLocal,
@@ -18,8 +19,9 @@ export {
   secretText,
 } from './secrets.js';
 export { authSettings } from './settings.js';
-export type { StaticKey, StoredKey } from './signing-keys.js';
+export type { KeyName, StaticKey, StoredKey } from './signing-keys.js';
 export {
+  type Identity,
   isTokenKind,
   TOKEN_KIND_NAMES,
   TOKEN_KINDS,
@@ -30,4 +32,4 @@ export {
 export type { RejectionReason } from './token-reader.js';
 export { type IssueOrder, readTokenRequest } from './token-requests.js';
 export { ADMIN, ANONYMOUS, type User } from './users.js';
-export { type Proof, type Step, TokenRejected, type Verdict } from './validator.js';
+export { type Proof, type Step, TokenRejected, type TokenValidator, type Verdict } from './validator.js';

@@ -142,6 +142,7 @@ export class ResourceManager {
 
     const companions = await this.#companions(write);
     const { revision } = await this.#commit(async (tx) => {
+      options.permit?.(await tx.get(key));
       await tx.delete(key);
       await deleteWhatBelongsTo(tx, key);
       for (const companion of companions) await companion(tx);

@@ -33,6 +33,16 @@ const secretSpec = z.object({ data: base64.optional() });
 const configSpec = z.object({ config: z.string() });
 const anything = z.record(z.string(), z.unknown());
 
+const tagSets = z
+  .array(
+    z.object(
+      { tags: z.record(z.string(), z.string('must be a string'), 'must be an object of strings') },
+      'must be an object',
+    ),
+    'must be a list',
+  )
+  .optional();
+
 /** Kuma's Mesh: the parts that proxies need are typed, the rest is kept as it came. */
 const meshSpec = z.object({
   mtls: anything.optional(),
@@ -44,7 +54,12 @@ const meshSpec = z.object({
     .object({ localityAwareLoadBalancing: bool.optional(), zoneEgress: bool.optional() })
     .catchall(z.unknown())
     .optional(),
-  constraints: anything.optional(),
+  constraints: z
+    .object({
+      dataplaneProxy: z.object({ requirements: tagSets, restrictions: tagSets }).catchall(z.unknown()).optional(),
+    })
+    .catchall(z.unknown())
+    .optional(),
   skipCreatingInitialPolicies: z.array(z.string()).optional(),
   meshServices: anything.optional(),
 });
