@@ -35,6 +35,7 @@ class ControlPlane {
           KUMA_STORE_TYPE: 'sqlite',
           KUMA_GENERAL_WORK_DIR: home,
           KUMA_API_SERVER_HTTP_PORT: String(ports.api),
+          KUMA_API_SERVER_HTTPS_PORT: String(ports.https),
           KUMA_DIAGNOSTICS_SERVER_PORT: String(ports.diagnostics),
           ...env,
         },
@@ -82,19 +83,23 @@ export class Lab {
   /** Starts all at once, like `kogumactl up` does. @returns a lab that is in sync, and whose first zone has issued a token */
   static async start() {
     const home = path.join(folder, `lab-${++labs}`);
-    const ports = await freePorts(7);
-    const take = () => ({ api: ports.pop(), diagnostics: ports.pop() });
+    const ports = await freePorts(10);
+    const take = () => ({ api: ports.pop(), https: ports.pop(), diagnostics: ports.pop() });
     const kds = ports.pop();
+    const authority = path.join(home, 'global');
     const lab = new Lab();
     const began = performance.now();
     lab.global = new ControlPlane('global', 'global', path.join(home, 'global'), take(), {
       KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: String(kds),
+      KOGUMA_TLS_CA_DIR: authority,
     });
     lab.zones = ['east', 'west'].map(
       (name) =>
         new ControlPlane(name, 'zone', path.join(home, name), take(), {
           KUMA_MULTIZONE_ZONE_NAME: name,
-          KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: `grpc://127.0.0.1:${kds}`,
+          KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: `grpcs://localhost:${kds}`,
+          KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE: path.join(authority, 'ca.crt'),
+          KOGUMA_TLS_CA_DIR: authority,
         }),
     );
     const late = setTimeout(() => giveUp(`the lab was not in sync after ${PATIENCE_MS / 1000} s`), PATIENCE_MS);

@@ -83,6 +83,7 @@ const SWITCHED_OFF = 'test/topology/user-tokens.spec.ts > a control plane that m
 const OWN_KEYS = 'test/topology/user-keys.spec.ts > keys and tokens of users';
 const COPIED = 'test/topology/user-keys.spec.ts > a user token of global in a zone';
 const PORTS = 'test/topology/ports.spec.ts > a control plane that nobody told otherwise';
+const CERTIFICATES = 'test/topology/https.spec.ts > client certificates of administrators';
 
 type Rows = readonly (readonly [promise: string, test: string])[];
 
@@ -385,7 +386,7 @@ export const PROMISES: readonly Promised[] = [
 
   ...on('003', 'Authentication with the API server', [
     ['the API is on port 5681', `${PORTS} > serves its API on port 5681 and its health on 5680, as %s`],
-    ['the API is on port 5682 with TLS', NOT_YET],
+    ['the API is on port 5682 with TLS', `${PORTS} > serves its API with TLS on port 5682, as %s`],
     [
       'an administrator manages secrets, and generates tokens of every kind',
       `${USER} > lets the administrator do everything`,
@@ -536,10 +537,22 @@ export const PROMISES: readonly Promised[] = [
     ['keys are rotated by configuring the old and the new public key, then the new one alone', NOT_YET],
   ]),
   ...on('003', 'Admin client certificates', [
-    ['KUMA_API_SERVER_AUTHN_TYPE=adminClientCerts turns client certificates on', NOT_YET],
-    ['who shows a client certificate is mesh-system:admin in the group mesh-system:admin', NOT_YET],
-    ['kumactl generate tls-certificate --type=client makes a certificate and a key', NOT_YET],
-    ['a control plane takes as many client certificates as are configured, without their keys', NOT_YET],
+    [
+      'KUMA_API_SERVER_AUTHN_TYPE=adminClientCerts turns client certificates on',
+      `${CERTIFICATES} > take the place of user tokens: there is no key, no admin token, none is issued and none accepted`,
+    ],
+    [
+      'who shows a client certificate is mesh-system:admin in the group mesh-system:admin',
+      `${CERTIFICATES} > make who shows one mesh-system:admin in the group mesh-system:admin, as many as are listed`,
+    ],
+    [
+      'kumactl generate tls-certificate --type=client makes a certificate and a key',
+      'apps/kogumactl/src/generate/tls-certificate.spec.ts > generate tls-certificate > makes one for a client, whose name nobody asks for',
+    ],
+    [
+      'a control plane takes as many client certificates as are configured, without their keys',
+      `${CERTIFICATES} > make who shows one mesh-system:admin in the group mesh-system:admin, as many as are listed`,
+    ],
     ['kumactl config control-planes add takes --client-cert-file and --client-key-file', NOT_YET],
   ]),
   ...on('003', 'Multizone', [

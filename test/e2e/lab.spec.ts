@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { joseCrypto } from '@koguma/auth';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LabProcesses } from '../support/lab-processes.js';
 import { eventually, isAlive } from '../support/processes.js';
+import { httpsCall, shownBy } from '../support/tls.js';
 
 let lab: LabProcesses;
 beforeAll(async () => {
@@ -26,6 +29,15 @@ describe('a lab of real processes', () => {
 
   it('issues in east what west accepts', async () => {
     expect(await accepted(2, await lab.zone(1).issue('zone-ingress', { zone: 'east' }))).toBe(true);
+  });
+
+  it('speaks TLS everywhere, under one authority', async () => {
+    const ca = readFileSync(join(lab.data, 'global/ca.crt'), 'utf8');
+    for (const port of [5892, 6892, 7892]) {
+      expect(await httpsCall(port, '/who-am-i', { ca })).toMatchObject({ body: { name: 'mesh-system:admin' } });
+    }
+    expect(await shownBy(5895, { ca, rejectUnauthorized: true, ALPNProtocols: ['h2'] })).toMatchObject({ alpn: 'h2' });
+    expect((await lab.zone(1).get('/koguma/sync')).body.global).toBe('grpcs://localhost:5895');
   });
 
   it('survives kill -9 of global: zones issue and check, also after a restart of their own, and converge with what happened meanwhile', async () => {

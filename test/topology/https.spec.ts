@@ -169,6 +169,26 @@ describe('client certificates of administrators', () => {
     expect((await call('/who-am-i', child)).body).toEqual(ANONYMOUS);
   });
 
+  it('of another authority need that authority, and make nobody else it has signed an administrator', async () => {
+    const authority = await certificateIn(folder.path, 'corporate', { use: 'client' });
+    const [boss, clerk] = ['boss', 'clerk'].map((name) => opensslCertificate(folder.path, name, { by: 'corporate' }));
+    mkdirSync(inFolder('bosses'));
+    writeFileSync(join(inFolder('bosses'), 'boss.pem'), boss?.cert ?? '');
+    const listed = { ...settings(), KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR: inFolder('bosses') };
+    for (const [tlsCaFile, seen] of [
+      ['', [undefined, undefined]],
+      [authority.certFile, [ADMIN, ANONYMOUS]],
+    ] as const) {
+      const other = await startStandalone({ ...listed, KUMA_API_SERVER_HTTPS_TLS_CA_FILE: tlsCaFile });
+      const who = async (client: TestCertificate | undefined) => {
+        const options = { ca: ca(), headers: FROM_ELSEWHERE, ...(client && { client }) };
+        return (await httpsCall(other.served.ports.https ?? 0, '/who-am-i', options).catch(() => undefined))?.body;
+      };
+      expect([await who(boss), await who(clerk)]).toEqual(seen);
+      await other.stop();
+    }
+  });
+
   it('take the place of user tokens: there is no key, no admin token, none is issued and none accepted', async () => {
     expect(await zone.secretNames()).toEqual(['zone-ingress-token-signing-key-1', 'zone-token-signing-key-1']);
     const issued = await zone.call('POST', '/tokens/user', { name: 'john', validFor: '1h' });

@@ -14,8 +14,7 @@ export interface ServedGlobal extends Global {
 export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: string): Promise<ServedGlobal> {
   const log = ports.log.scope('api-server');
   const certificates = new Certificates({ config, clock: ports.clock, log: ports.log.scope('tls'), hostname });
-  const { grpcPort, maxMsgSize, tlsEnabled } = config.multizone.global.kds;
-  const tls = tlsEnabled ? await certificates.identity('multizone.global.kds') : undefined;
+  certificates.prepare();
   const global = await composeGlobal(config, ports);
   const { manager, auth, kds, view, instanceId, tasks } = global;
   const clusterId = () => clusterIdOf(view);
@@ -26,11 +25,9 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
   const adapter = createApiAdapter(settings);
   const module = AppModule.with(api, kds, log);
   const app = await NestFactory.create(module, adapter, { logger: false, abortOnError: false });
-  const address = { host: config.koguma.multizone.global.kds.interface, port: grpcPort, name: 'zones (KDS)', tls };
-  const transport = new KdsTransport(address, maxMsgSize);
-  app.connectMicroservice({ strategy: transport });
-
   try {
+    const transport = await kdsTransport(config, certificates);
+    app.connectMicroservice({ strategy: transport });
     await app.startAllMicroservices();
     const doors = await openHttpDoors(app, adapter, { config, certificates, ready: () => true, log });
     tasks.start('tls: changed files', (signal) => certificates.run(signal));
@@ -45,4 +42,11 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
     await global.stop();
     throw error;
   }
+}
+
+async function kdsTransport({ koguma, multizone }: Config, certificates: Certificates): Promise<KdsTransport> {
+  const { grpcPort, maxMsgSize, tlsEnabled } = multizone.global.kds;
+  const tls = tlsEnabled ? await certificates.identity('multizone.global.kds') : undefined;
+  const address = { host: koguma.multizone.global.kds.interface, port: grpcPort, name: 'zones (KDS)', tls };
+  return new KdsTransport(address, maxMsgSize);
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { Failure } from './failure.js';
+import { addTlsCertificate } from './generate/tls-certificate.js';
 import type { Command as LabCommand, LabStatus } from './lab/control.js';
 import type { ChildStatus } from './lab/supervisor.js';
 import type { Terminal } from './terminal.js';
@@ -49,6 +50,7 @@ function commands(terminal: Terminal): Command {
     .addHelpText('after', examples('npx kogumactl up', 'npx kogumactl lab status'));
   addUp(program, terminal);
   addLab(program, terminal);
+  addTlsCertificate(program.command('generate').description('generate certificates'), terminal);
   program
     .command('version')
     .description('print the version of kogumactl')
@@ -98,8 +100,8 @@ function addUp(program: Command, terminal: Terminal): void {
 }
 
 const UP_NOTES = `
-Ports: global has Kuma's (5680 diagnostics, 5681 API, 5685 KDS), and zone i has 5680 and 5681 + 1000 × i.
-All listen on the loopback address only.
+Ports: global has Kuma's (5680 diagnostics, 5681 API, 5682 API with TLS, 5685 KDS), and zone i has 5680 to 5682
++ 1000 × i. All listen on the loopback address only. Whoever trusts DIR/global/ca.crt can verify each of them.
 
 KUMA_* and KOGUMA_* variables of your shell are not passed on to the control planes: use --env.`;
 

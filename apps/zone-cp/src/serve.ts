@@ -18,6 +18,7 @@ export interface ServedZone extends Zone {
 export async function serveZone(config: Config, ports: ZonePorts, hostname: string): Promise<ServedZone> {
   const log = ports.log.scope('api-server');
   const certificates = new Certificates({ config, clock: ports.clock, log: ports.log.scope('tls'), hostname });
+  certificates.prepare();
   const zone = await composeZone(config, ports);
   const { manager, auth, link, view, instanceId, tasks } = zone;
   const { name } = config.multizone.zone;

@@ -2,7 +2,7 @@ import type { Certificates, Config, Log } from '@koguma/core';
 import type { INestApplication } from '@nestjs/common';
 import { openDiagnostics } from './diagnostics-door.js';
 import type { ApiAdapter } from './http-adapter.js';
-import { type HttpDoor, openHttpDoor } from './http-door.js';
+import { type DoorAddress, type HttpDoor, openHttpDoor } from './http-door.js';
 
 /** The HTTP ports of a control plane. */
 export interface HttpDoors {
@@ -38,31 +38,28 @@ export async function openHttpDoors(
 ): Promise<HttpDoors> {
   const { apiServer, diagnostics, koguma } = config;
   const doors: HttpDoor[] = [];
-  const keep = (door: HttpDoor) => {
-    doors.push(door);
-    return door.port;
-  };
   const close = async () => {
     await Promise.all(doors.map((door) => door.close(GRACE_MS)));
     await app.close();
   };
+  const open = async (address: DoorAddress) => {
+    const door = await openHttpDoor(app, adapter, address);
+    doors.push(door);
+    return door.port;
+  };
   try {
     const { http, https } = apiServer;
-    const api = keep(await openHttpDoor(app, adapter, { host: http.interface, port: http.port, name: 'API server' }));
-    const secure = https.enabled
-      ? keep(
-          await openHttpDoor(app, adapter, {
-            host: https.interface,
-            port: https.port,
-            name: 'API server with TLS',
-            tls: await certificates.identity('apiServer.https'),
-            clients: { required: https.requireClientCert, log },
-          }),
-        )
-      : undefined;
+    const api = await open({ host: http.interface, port: http.port, name: 'API server' });
+    let secure: number | undefined;
+    if (https.enabled) {
+      const tls = await certificates.identity('apiServer.https');
+      const clients = { required: https.requireClientCert, log };
+      secure = await open({ host: https.interface, port: https.port, name: 'API server with TLS', tls, clients });
+    }
     const address = { host: koguma.diagnostics.interface, port: diagnostics.serverPort, name: 'diagnostics' };
-    const health = keep(await openDiagnostics({ ready }, address));
-    return { ports: { api, https: secure, diagnostics: health }, close };
+    const health = await openDiagnostics({ ready }, address);
+    doors.push(health);
+    return { ports: { api, https: secure, diagnostics: health.port }, close };
   } catch (error) {
     await close();
     throw error;

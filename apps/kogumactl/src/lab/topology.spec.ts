@@ -23,29 +23,30 @@ const portsOf = (settings: Partial<LabSettings>) =>
 describe('the plan of a lab', () => {
   it("puts global on Kuma's ports and each zone 1000 further", () => {
     expect(portsOf({})).toEqual([
-      [5680, 5681, 5685],
-      [6680, 6681],
-      [7680, 7681],
+      [5680, 5681, 5682, 5685],
+      [6680, 6681, 6682],
+      [7680, 7681, 7682],
     ]);
   });
 
   it('moves every port by the offset, and zones to where global then is', () => {
     const [global, east] = planLab({ ...SETTINGS, zones: ['east'], portOffset: 100 });
     expect(portsOf({ zones: ['east'], portOffset: 100 })).toEqual([
-      [5780, 5781, 5785],
-      [6780, 6781],
+      [5780, 5781, 5782, 5785],
+      [6780, 6781, 6782],
     ]);
     expect(global?.env.KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT).toBe('5785');
-    expect(east?.env.KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS).toBe('grpc://127.0.0.1:5785');
+    expect(east?.env.KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS).toBe('grpcs://localhost:5785');
   });
 
   it('gives each control plane its settings', () => {
     const [global, east] = planLab(SETTINGS);
-    const common = { KUMA_STORE_TYPE: 'sqlite', KOGUMA_LAB: 'true' };
+    const common = { KUMA_STORE_TYPE: 'sqlite', KOGUMA_LAB: 'true', KOGUMA_TLS_CA_DIR: '/data/global' };
     expect(global?.env).toEqual({
       ...common,
       KUMA_MODE: 'global',
       KUMA_API_SERVER_HTTP_PORT: '5681',
+      KUMA_API_SERVER_HTTPS_PORT: '5682',
       KUMA_DIAGNOSTICS_SERVER_PORT: '5680',
       KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: '5685',
       KOGUMA_STORE_SQLITE_PATH: '/data/global/store.db',
@@ -55,8 +56,10 @@ describe('the plan of a lab', () => {
       ...common,
       KUMA_MODE: 'zone',
       KUMA_MULTIZONE_ZONE_NAME: 'east',
-      KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: 'grpc://127.0.0.1:5685',
+      KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: 'grpcs://localhost:5685',
+      KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE: '/data/global/ca.crt',
       KUMA_API_SERVER_HTTP_PORT: '6681',
+      KUMA_API_SERVER_HTTPS_PORT: '6682',
       KUMA_DIAGNOSTICS_SERVER_PORT: '6680',
       KOGUMA_STORE_SQLITE_PATH: '/data/east/store.db',
       KUMA_GENERAL_WORK_DIR: '/data/east',
@@ -79,7 +82,7 @@ describe('the plan of a lab', () => {
   it.each([
     [{ configs: new Map([['north', 'a']]) }, '--config names "north", which is not in this lab'],
     [{ env: parseEnv(['north:A=b']) }, '--env names "north", which is not in this lab'],
-    [{ portOffset: 60_000 }, 'the last zone would need port 67681, and 65535 is the highest there is'],
+    [{ portOffset: 60_000 }, 'the last zone would need port 67682, and 65535 is the highest there is'],
   ])('refuses %j', (settings, message) => {
     expect(() => planLab({ ...SETTINGS, ...settings })).toThrow(message);
   });

@@ -47,7 +47,7 @@ export interface Plan {
 
 const GLOBAL = 'global';
 const MAX_ZONES = 50;
-const PORTS = { diagnostics: 5680, api: 5681, kds: 5685 };
+const PORTS = { diagnostics: 5680, api: 5681, https: 5682, kds: 5685 };
 const PORTS_PER_ZONE = 1000;
 const MAX_PORT = 65_535;
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -58,6 +58,7 @@ const KEPT_BY_THE_LAB = new Set([
   'KUMA_MODE',
   'KUMA_MULTIZONE_ZONE_NAME',
   'KUMA_API_SERVER_HTTP_PORT',
+  'KUMA_API_SERVER_HTTPS_PORT',
   'KUMA_DIAGNOSTICS_SERVER_PORT',
   'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT',
 ]);
@@ -134,7 +135,7 @@ export function parsePortOffset(text: string): number {
 /** Lays the lab out: global first, then the zones in the order of their names' list. */
 export function planLab(settings: LabSettings): Plan[] {
   const { zones, portOffset } = settings;
-  const highest = PORTS.api + PORTS_PER_ZONE * zones.length + portOffset;
+  const highest = PORTS.https + PORTS_PER_ZONE * zones.length + portOffset;
   if (highest > MAX_PORT) {
     const todo = `Use a --port-offset of at most ${MAX_PORT - highest + portOffset}, or fewer zones.`;
     throw Failure.usage(`the last zone would need port ${highest}, and ${MAX_PORT} is the highest there is`, todo);
@@ -155,14 +156,18 @@ function planOf(name: string, index: number, { data, memory, portOffset, configs
   const role = index === 0 ? 'global' : 'zone';
   const folder = path.join(data, name);
   const shift = portOffset + PORTS_PER_ZONE * index;
-  const [api, diagnostics, kds] = [PORTS.api + shift, PORTS.diagnostics + shift, PORTS.kds + portOffset];
+  const [api, https, diagnostics] = [PORTS.api + shift, PORTS.https + shift, PORTS.diagnostics + shift];
+  const kds = PORTS.kds + portOffset;
   const config = configs.get(name);
+  // Global starts first and makes the authority, whose certificates all of the lab believe.
+  const authority = path.join(data, GLOBAL);
   const own: Record<string, string> =
     role === 'global'
       ? { KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: `${kds}` }
       : {
           KUMA_MULTIZONE_ZONE_NAME: name,
-          KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: `grpc://127.0.0.1:${kds}`,
+          KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: `grpcs://localhost:${kds}`,
+          KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE: path.join(authority, 'ca.crt'),
         };
   const chosen = env.filter((setting) => setting.name === '*' || setting.name === name);
   return {
@@ -172,6 +177,7 @@ function planOf(name: string, index: number, { data, memory, portOffset, configs
     ports: [
       { number: diagnostics, purpose: 'diagnostics' },
       { number: api, purpose: 'its API' },
+      { number: https, purpose: 'its API with TLS' },
       ...(role === 'global' ? [{ number: kds, purpose: 'the sync with zones (KDS)' }] : []),
     ],
     api: `http://localhost:${api}`,
@@ -182,10 +188,12 @@ function planOf(name: string, index: number, { data, memory, portOffset, configs
       KUMA_MODE: role,
       ...own,
       KUMA_API_SERVER_HTTP_PORT: `${api}`,
+      KUMA_API_SERVER_HTTPS_PORT: `${https}`,
       KUMA_DIAGNOSTICS_SERVER_PORT: `${diagnostics}`,
       KUMA_STORE_TYPE: memory ? 'memory' : 'sqlite',
       KOGUMA_STORE_SQLITE_PATH: path.join(folder, 'store.db'),
       KUMA_GENERAL_WORK_DIR: folder,
+      KOGUMA_TLS_CA_DIR: authority,
       KOGUMA_LAB: 'true',
       ...Object.fromEntries(chosen.map(({ key, value }) => [key, value])),
     },

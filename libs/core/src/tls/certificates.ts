@@ -79,7 +79,7 @@ export class Certificates {
   }
 
   /**
-   * What a server shows. Nothing is made or read before somebody asks.
+   * What a server shows.
    * @throws ControlPlaneError `invalid` that names the setting whose file is missing, bad, or does not match another
    */
   async identity(server: TlsServer): Promise<TlsIdentity> {
@@ -115,6 +115,14 @@ export class Certificates {
       },
       follow: (changed) => watched.follow(changed),
     };
+  }
+
+  /** Begins to make what servers will ask for, where something must be made: a control plane has other work meanwhile. */
+  prepare(): void {
+    const { config } = this.#parts;
+    const isGiven = (server: TlsServer) => filesOf(config, server) !== undefined;
+    // Who asks later is told of the failure.
+    if (!serversOf(config).every(isGiven)) this.#keptFiles().catch(() => undefined);
   }
 
   /** Whether a client certificate that the API server believes is an administrator's. @param fingerprint its SHA-256, as Node writes it */
@@ -171,6 +179,14 @@ function provide(context: TlsContext): void {
   } catch (error) {
     throw new Unusable(`cannot be served (${(error as NodeJS.ErrnoException).code ?? 'not accepted by OpenSSL'})`);
   }
+}
+
+/** The servers with TLS that a control plane has. */
+function serversOf({ mode, apiServer, multizone }: Config): TlsServer[] {
+  return [
+    ...(apiServer.https.enabled ? (['apiServer.https'] as const) : []),
+    ...(mode === 'global' && multizone.global.kds.tlsEnabled ? (['multizone.global.kds'] as const) : []),
+  ];
 }
 
 /** The files that settings name for a server; undefined when none do. */

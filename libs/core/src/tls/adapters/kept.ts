@@ -145,6 +145,6 @@ function writeFirst(file: string, text: string): void {
 
 function draftOf(file: string, text: string, mode: number): string {
   const draft = `${file}.${randomUUID()}`;
-  fs.writeFileSync(draft, text, { mode, flag: 'wx' });
+  fs.writeFileSync(draft, text, { mode, flag: 'wx', flush: true });
   return draft;
 }
