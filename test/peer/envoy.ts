@@ -21,7 +21,8 @@ export interface EnvoyOptions {
   readonly type?: 'dataplane' | 'ingress' | 'egress';
   /** What it brings along. */
   readonly resource?: object;
-  readonly token?: string;
+  /** None is shown when it is left out. */
+  readonly token?: string | undefined;
   readonly dialect?: Dialect;
   /** Metadata of the call beside its token. */
   readonly metadata?: readonly (readonly [string, string])[];

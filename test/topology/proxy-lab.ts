@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectHttp2, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
 import { request } from 'node:https';
 import { type Lab, LOCALHOST_CERT_FILE } from '@koguma/testkit';
 import { Envoy, type EnvoyOptions } from '../peer/envoy.js';
@@ -26,12 +26,18 @@ export interface DoorAnswer {
   readonly text: string;
 }
 
+/** Where proxies live. */
+interface Surroundings {
+  zone(name: string): { readonly served: { readonly ports: { readonly dp: number } } };
+  readonly until: Lab['until'];
+}
+
 /** The proxies of a lab, each on a connection of its own. */
 export class Proxies {
-  readonly #lab: () => Lab;
+  readonly #lab: () => Surroundings;
   readonly #all: Envoy[] = [];
 
-  constructor(lab: () => Lab) {
+  constructor(lab: () => Surroundings) {
     this.#lab = lab;
   }
 
@@ -108,7 +114,7 @@ export function sendOverHttp2(
     session.on('error', reject);
     const stream = session.request({ ':method': 'POST', ':path': path, ...headers });
     const chunks: Buffer[] = [];
-    let head: { ':status'?: number; 'content-type'?: string } = {};
+    let head: IncomingHttpHeaders & IncomingHttpStatusHeader = {};
     stream.on('response', (received) => {
       head = received;
     });

@@ -144,7 +144,7 @@ describe('a zone that does not ask proxies who they are', () => {
     await lab.synced();
     const impostor = dataplane('g-1', { 'kuma.io/service': 'bank' });
     await proxies.connected('west', 'no token at all', impostor);
-    const ingress = { id: '.g-2', type: 'ingress', token: undefined } as const;
+    const ingress = { id: '.g-2', type: 'ingress' } as const;
     await proxies.connected('west', '', zoneProxy('ZoneIngress', 'g-2'), ingress);
     lab.configure('west', {});
     await lab.zone('west').restart();
@@ -163,7 +163,7 @@ describe('a stand-alone zone', () => {
   it('has one, with keys of its own', async () => {
     const zone = await startStandalone();
     const token = await zone.issue('dataplane', { mesh: 'default' });
-    const alone = new Proxies(() => ({ ...lab, zone: () => zone, until: lab.until.bind(lab) }) as unknown as Lab);
+    const alone = new Proxies(() => ({ zone: () => zone, until: (...args) => lab.until(...args) }));
     const envoy = await alone.connected('any', token, dataplane('h-1'));
     await zone.stop();
     expect(await alone.endOf(envoy)).toMatchObject({ code: 14 });

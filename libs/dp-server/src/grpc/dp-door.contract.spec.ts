@@ -78,10 +78,10 @@ function call(connected: ClientHttp2Session, headers: Record<string, string> = {
     ...headers,
   });
   const ended = { status: undefined as string | undefined, message: '', closed: false, rstCode: 0, bytes: 0 };
-  const take = (received: Record<string, unknown>) => {
-    if (received['grpc-status'] === undefined) return;
-    ended.status = String(received['grpc-status']);
-    ended.message = decodeURIComponent(String(received['grpc-message'] ?? ''));
+  const take = ({ 'grpc-status': status, 'grpc-message': message = '' }: Record<string, unknown>) => {
+    if (typeof status !== 'string' || typeof message !== 'string') return;
+    ended.status = status;
+    ended.message = decodeURIComponent(message);
   };
   stream.on('response', take);
   stream.on('trailers', take);
