@@ -29,10 +29,17 @@ module.exports = {
     onlyDown('kogumactl', 'apps/kogumactl', [...libs, 'apps/global-cp', 'apps/zone-cp', 'apps/koguma-dp']),
     {
       name: 'no-import-of-tests',
-      comment: 'Packages do not import test/, bench/ or scripts/.',
+      comment: 'Packages do not import test/, bench/ or scripts/; their tests may use test/support.',
       severity: 'error',
-      from: { path: '^(libs|apps)/' },
+      from: { path: '^(libs|apps)/', pathNot: TESTS },
       to: { path: '^(test|bench|scripts)/' },
+    },
+    {
+      name: 'no-import-of-tests-but-support',
+      comment: 'What tests of packages and of the whole have in common is in test/support.',
+      severity: 'error',
+      from: { path: TESTS, pathNot: '^(test|bench)/' },
+      to: { path: '^(test/(?!support/)|bench/|scripts/)' },
     },
     {
       name: 'no-source-imports-a-test',

@@ -48,7 +48,7 @@ export default defineConfig({
         exclude: ['**/*.contract.spec.ts'],
       }),
       project('contract', ['libs/*/src/**/*.contract.spec.ts'], { testTimeout: 20_000, hookTimeout: 30_000 }),
-      project('simulation', ['test/simulation/**/*.spec.ts'], { testTimeout: 60_000 }),
+      project('simulation', ['test/simulation/**/*.spec.ts'], { testTimeout: 300_000 }),
       project('topology', ['test/topology/**/*.spec.ts'], { testTimeout: 10_000 }),
       project('documents', ['test/documents/**/*.spec.ts']),
       // Each file starts processes of its own, so two files at a time, and only after all that is quick.

@@ -80,6 +80,8 @@ const IN_ZONE = 'test/topology/writes-in-zone.spec.ts > a zone with a global';
 const USER = 'test/topology/user-tokens.spec.ts > a user token of %s';
 const ADMIN = 'test/topology/user-tokens.spec.ts > the admin token';
 const SWITCHED_OFF = 'test/topology/user-tokens.spec.ts > a control plane that may not issue user tokens';
+const OFFLINE = 'test/topology/offline.spec.ts > a control plane';
+const OFFLINE_MATRIX = `${OFFLINE} > for $kind tokens with enableIssuer $enableIssuer, useSecrets $useSecrets and a public key $listed issues and checks as it is told`;
 const OWN_KEYS = 'test/topology/user-keys.spec.ts > keys and tokens of users';
 const COPIED = 'test/topology/user-keys.spec.ts > a user token of global in a zone';
 const PORTS = 'test/topology/ports.spec.ts > a control plane that nobody told otherwise';
@@ -511,15 +513,24 @@ export const PROMISES: readonly Promised[] = [
     ],
   ]),
   ...on('003', 'Offline token issuing', [
-    ['a control plane can be configured with public keys alone, and verify with them', NOT_YET],
-    ['all tokens can be made without running a control plane', NOT_YET],
+    [
+      'a control plane can be configured with public keys alone, and verify with them',
+      `${OFFLINE} > that has public keys alone holds no private key at all, and knows its users`,
+    ],
+    [
+      'all tokens can be made without running a control plane',
+      'libs/auth/src/offline.spec.ts > a token that is signed without a control plane > of kind %s says what one of a control plane says',
+    ],
     [
       'with the issuer and the secrets both off, the control plane has no private key for user tokens',
       'test/topology/defaults.spec.ts > a control plane that may neither issue user tokens nor take keys for them from secrets > makes no user key and no admin token',
     ],
     ['kumactl generate signing-key --format=pem prints an RSA private key of 2048 bits as PEM', NOT_YET],
     ['kumactl generate public-key --signing-key-path prints its public half as PEM', NOT_YET],
-    ['keys of any other tool can be used, too', NOT_YET],
+    [
+      'keys of any other tool can be used, too',
+      `${OFFLINE} > takes public keys of openssl in the form %s, from the configuration and from a file`,
+    ],
     [
       'enableIssuer: false turns the issuer off',
       `${SWITCHED_OFF} > says so, and goes on to check those that it has issued`,
@@ -528,13 +539,25 @@ export const PROMISES: readonly Promised[] = [
       'validator.useSecrets: false takes no keys from secrets',
       `${SWITCHED_OFF} > checks none of them when it may not take keys from secrets either`,
     ],
-    ['validator.publicKeys lists keys, each with its kid', NOT_YET],
+    [
+      'validator.publicKeys lists keys, each with its kid',
+      `${OFFLINE} > says of a token which of its public keys was used`,
+    ],
     ['kumactl generate user-token takes --signing-key-path and --kid, and signs by itself', NOT_YET],
-    ['any system that signs RS256 with the claims Name and Groups can issue', NOT_YET],
-    ['offline and online issuing work side by side with enableIssuer: true', NOT_YET],
-    ['configured keys and secrets work side by side with useSecrets: true', NOT_YET],
-    ['revocation is the same for tokens that were issued offline', NOT_YET],
-    ['keys are rotated by configuring the old and the new public key, then the new one alone', NOT_YET],
+    [
+      'any system that signs RS256 with the claims Name and Groups can issue',
+      `${OFFLINE} > takes tokens of any system that signs RS256: here openssl alone`,
+    ],
+    ['offline and online issuing work side by side with enableIssuer: true', OFFLINE_MATRIX],
+    [
+      'configured keys and secrets work side by side with useSecrets: true',
+      `${OFFLINE} > tries a public key and a secret with one kid both, and neither hides the other`,
+    ],
+    ['revocation is the same for tokens that were issued offline', OFFLINE_MATRIX],
+    [
+      'keys are rotated by configuring the old and the new public key, then the new one alone',
+      `${OFFLINE} > rotates public keys as the documents say: the old and the new one, then the new one alone`,
+    ],
   ]),
   ...on('003', 'Admin client certificates', [
     [

@@ -43,6 +43,7 @@ const refused: Case[] = [
   ['test/past.spec.ts', importOf('../libs/core/src/index.js'), 'only-through-the-index-in-tests'],
   ['bench/past.mjs', importOf('../apps/zone-cp/dist/inner.js'), 'only-through-the-index-in-tests'],
   ['libs/core/src/to-test.ts', importOf('../../../test/support/wait.js'), 'no-import-of-tests'],
+  ['libs/core/src/to-test.spec.ts', importOf('../../../test/topology/one.spec.js'), 'no-import-of-tests-but-support'],
   ['libs/core/src/to-spec.ts', importOf('./some.spec.js'), 'no-source-imports-a-test'],
   ['libs/core/src/circle-a.ts', importOf('./circle-b.js'), 'no-circular'],
   ['libs/core/src/nest.ts', importOf('@nestjs/common'), 'no-nest-in-the-heart'],
@@ -70,6 +71,7 @@ const allowed: [file: string, code: string][] = [
   ['apps/kogumactl/src/up.ts', importOf('@koguma/zone-cp')],
   ['libs/testkit/src/topology.ts', `${importOf('@koguma/zone-cp')} export * from 'kogumactl';`],
   ['libs/core/src/some.spec.ts', importOf('vitest')],
+  ['libs/core/src/supported.spec.ts', importOf('../../../test/support/wait.js')],
   [
     'test/topology/one.spec.ts',
     `${importOf('@koguma/testkit')} export * from 'vitest'; export * from '../support/wait.js';`,

@@ -1,31 +1,21 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { KDS_SYNC } from './kds-methods.js';
 import { type DiscoveryRequest, type DiscoveryResponse, discoveryRequest, discoveryResponse } from './messages.js';
+import { RawConnection, type RawStream } from './raw-connection.js';
 
-/**
- * One GlobalToZoneSync stream of a zone that takes no encoding but gzip and says so, written straight to HTTP/2: no
- * gRPC library lets its user say that.
- */
+/** One GlobalToZoneSync stream of a zone that takes no encoding but gzip and says so: no gRPC library lets its user say that. */
 export class GzipOnlyZone {
   readonly responses: DiscoveryResponse[] = [];
-  readonly #session: ClientHttp2Session;
-  readonly #stream: ClientHttp2Stream;
-  headers: IncomingHttpHeaders | undefined;
-  /** gRPC's, once global has ended the stream. */
-  status: number | undefined;
-  statusText = '';
-  #bytes = Buffer.alloc(0);
+  readonly #connection: RawConnection;
+  readonly #stream: RawStream;
 
   constructor(
     readonly name: string,
     address: string,
   ) {
-    this.#session = connect(`http://${address}`);
-    this.#stream = this.#session.request({
-      ':method': 'POST',
-      ':path': '/kuma.mesh.v1alpha1.KDSSyncService/GlobalToZoneSync',
-      'content-type': 'application/grpc',
-      te: 'trailers',
+    this.#connection = new RawConnection(address);
+    this.#stream = this.#connection.open(KDS_SYNC.globalToZone.path, {
       'grpc-encoding': 'gzip',
       'grpc-accept-encoding': 'gzip',
       'client-id': name,
@@ -33,21 +23,28 @@ export class GzipOnlyZone {
       'kds-version': 'v3',
       features: ['zone-ping-health', 'hash-suffix'],
     });
-    this.#stream.on('response', (headers) => {
-      this.headers = headers;
-      this.#ended(headers); // all in one when there was nothing but an error
+    this.#stream.read((message, isCompressed) => {
+      const response = discoveryResponse.decode(isCompressed ? gunzipSync(message) : message);
+      this.responses.push(response);
+      this.send({ node: { id: this.name }, typeUrl: response.typeUrl, responseNonce: response.nonce });
     });
-    this.#stream.on('trailers', (trailers) => this.#ended(trailers));
-    this.#stream.on('error', () => undefined);
-    this.#stream.on('data', (chunk: Buffer) => this.#read(chunk));
+  }
+
+  get headers(): IncomingHttpHeaders | undefined {
+    return this.#stream.headers;
+  }
+
+  /** gRPC's, once global has ended the stream. */
+  get status(): number | undefined {
+    return this.#stream.status;
+  }
+
+  get statusText(): string {
+    return this.#stream.statusText;
   }
 
   send(request: Partial<DiscoveryRequest>): void {
-    const message = gzipSync(discoveryRequest.encode(request));
-    const frame = Buffer.alloc(5);
-    frame.writeUInt8(1);
-    frame.writeUInt32BE(message.length, 1);
-    this.#stream.write(Buffer.concat([frame, message]));
+    this.#stream.send(gzipSync(discoveryRequest.encode(request)), { isCompressed: true });
   }
 
   subscribe(typeUrl: string): void {
@@ -55,25 +52,6 @@ export class GzipOnlyZone {
   }
 
   stop(): void {
-    this.#session.destroy();
-  }
-
-  #ended(headers: IncomingHttpHeaders): void {
-    if (headers['grpc-status'] === undefined) return;
-    this.status = Number(headers['grpc-status']);
-    this.statusText = decodeURIComponent(String(headers['grpc-message'] ?? ''));
-  }
-
-  /** A message is one byte that tells whether it is compressed, four for its length, and itself. */
-  #read(chunk: Buffer): void {
-    this.#bytes = Buffer.concat([this.#bytes, chunk]);
-    while (this.#bytes.length >= 5 && this.#bytes.length >= 5 + this.#bytes.readUInt32BE(1)) {
-      const end = 5 + this.#bytes.readUInt32BE(1);
-      const message = this.#bytes.subarray(5, end);
-      const response = discoveryResponse.decode(this.#bytes[0] === 1 ? gunzipSync(message) : message);
-      this.responses.push(response);
-      this.#bytes = this.#bytes.subarray(end);
-      this.send({ node: { id: this.name }, typeUrl: response.typeUrl, responseNonce: response.nonce });
-    }
+    this.#connection.destroy();
   }
 }

@@ -59,6 +59,9 @@ export class KumaGlobal {
   readonly crashes: string[] = [];
   /** Methods that were called and are not there. */
   readonly unimplemented: Method[] = [];
+  /** What HealthCheck answers: the seconds until the next one, or an error; left out, it is not there. */
+  healthCheck: { readonly seconds: number } | { readonly code: status } | undefined;
+  healthChecks = 0;
   /** Set, each new stream to a zone is ended at once with this code. */
   endsAtOnce: status | undefined;
   readonly #items = new Map<string, Item>();
@@ -79,7 +82,12 @@ export class KumaGlobal {
       zoneToGlobal: (stream: FromZone) => this.#fromZone(stream),
     } as UntypedServiceImplementation);
     server.addService(GLOBAL_KDS, {
-      healthCheck: (_: unknown, answer: (error: object) => void) => answer(this.#missing('healthCheck')),
+      healthCheck: (_: unknown, answer: (error: object | null, interval?: object) => void) => {
+        this.healthChecks++;
+        if (!this.healthCheck) answer(this.#missing('healthCheck'));
+        else if ('code' in this.healthCheck) answer({ code: this.healthCheck.code, details: 'not now' });
+        else answer(null, { interval: this.healthCheck });
+      },
       ...Object.fromEntries(
         (['xdsConfigs', 'stats', 'clusters'] as const).map((name) => [
           name,

@@ -55,14 +55,19 @@ export const GLOBAL_TO_ZONE: readonly string[] = [
   ...POLICIES,
 ];
 
-/** What a 2.14.3 global asks a zone for. */
-export const ZONE_TO_GLOBAL: readonly string[] = [
+/** Proxies and what is known of them: all that went from zones to global at first. */
+export const PROXY_TYPES: readonly string[] = [
   'Dataplane',
   'DataplaneInsight',
-  'ZoneIngress',
-  'ZoneIngressInsight',
   'ZoneEgress',
   'ZoneEgressInsight',
+  'ZoneIngress',
+  'ZoneIngressInsight',
+];
+
+/** What a 2.14.3 global asks a zone for. */
+export const ZONE_TO_GLOBAL: readonly string[] = [
+  ...PROXY_TYPES,
   'MeshService',
   'MeshZoneAddress',
   'Workload',

@@ -2,6 +2,7 @@ import { secretSpec } from '@koguma/auth';
 import { MemoryStore, type ResourceStore } from '@koguma/resources';
 import { type Lab, startLab } from '@koguma/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { zoneReport } from './reports.js';
 
 /** Calls of each store, by the name of its control plane. */
 const calls = new Map<string, string[]>();
@@ -25,7 +26,10 @@ let lab: Lab;
 beforeAll(async () => {
   const stores = new Map<string, ResourceStore>();
   lab = await startLab({
-    env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '1ms' },
+    env: {
+      KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '1ms',
+      KUMA_XDS_SERVER_DATAPLANE_STATUS_FLUSH_INTERVAL: '1ms',
+    },
     openStore: async (name) => {
       const store = stores.get(name) ?? counted(name, new MemoryStore(name));
       stores.set(name, store);
@@ -35,8 +39,8 @@ beforeAll(async () => {
 });
 afterAll(() => lab.stop());
 
-/** What waits in a lab at rest: each zone looks at its certificate's files from time to time. */
-const AT_REST = 2;
+/** What waits in a lab at rest: global's heartbeat, and in each zone the look whether it came, Kuma's HealthCheck, and the look at the certificate's files. */
+const AT_REST = 1 + 2 * 3;
 
 /** Everything that was set going has ended: nothing else waits for a time to come, and no store is asked. */
 const settled = async () => {
@@ -53,8 +57,17 @@ const pass = async (turns: number) => {
 beforeEach(() => settled());
 
 describe('an idle link', () => {
-  it('has no timer: nothing happens by itself on any control plane', () => {
+  it('has no timer but those of its heartbeat', () => {
     expect(lab.clock.waiting).toBe(AT_REST);
+  });
+
+  it('beats from memory: no store is asked', async () => {
+    const heard = async () => (await zoneReport(lab.zone('east'))).heartbeat?.heardMsAgo ?? Number.POSITIVE_INFINITY;
+    const before = await heard();
+    lab.clock.hurry(5_000);
+    await lab.until(async () => (await heard()) < before, 'a beat has come');
+    await pass(200);
+    expect(Object.fromEntries(calls)).toEqual({});
   });
 
   it('reads no store and writes none', async () => {
@@ -63,7 +76,7 @@ describe('an idle link', () => {
   });
 
   it('sends nothing', async () => {
-    const sent = () => JSON.stringify(lab.global.served.kds.report());
+    const sent = () => JSON.stringify(lab.global.served.kds.report(), ['zones', 'types', 'sent', 'sentAt', 'applied']);
     const before = sent();
     await pass(200);
     expect(sent()).toBe(before);

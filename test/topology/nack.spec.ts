@@ -143,10 +143,11 @@ describe('a change that zones cannot take', () => {
 });
 
 describe('a zone key that has no public half', () => {
-  it('stays on global and holds up nothing', async () => {
+  it('stays on global, is named there and holds up nothing', async () => {
     const lab = await startLab({ zones: ['east'] });
     try {
       await lab.global.served.manager.system((tx) => tx.create(bad('zone-token-signing-key-2')));
+      await lab.global.createMesh('after');
       const token = await lab.global.issue('zone', { zone: 'east', scope: ['ingress'] });
       await lab.global.revoke('zone-token-revocations', [decodeToken(token).jti]);
       await lab.synced();
@@ -154,6 +155,16 @@ describe('a zone key that has no public half', () => {
       expect((await lab.zone('east').secretNames()).filter((name) => name.includes('public'))).toEqual([
         'zone-token-signing-public-key-1',
       ]);
+      expect((await lab.zone('east').get('/meshes/after')).status).toBe(200);
+      const { types } = (await globalReport(lab.global)).zones[0] ?? { types: [] };
+      expect(Object.fromEntries(types.map(({ type, lastError }) => [type, lastError]))).toEqual({
+        Config: null,
+        Mesh: null,
+        Secret: null,
+        GlobalSecret: expect.stringMatching(
+          /^GlobalSecret "zone-token-signing-key-2" cannot be sent: is not an RSA key/,
+        ),
+      });
     } finally {
       await lab.stop();
     }

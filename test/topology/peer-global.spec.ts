@@ -4,9 +4,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { clusterId, globalSecret, type Item, meshNamed, meshSecret } from '../peer/items.js';
 import { KumaGlobal } from '../peer/kuma-global.js';
 import { KumaKey } from '../peer/kuma-keys.js';
-import { hashedName } from '../peer/kuma-types.js';
+import { hashedName, PROXY_TYPES } from '../peer/kuma-types.js';
 import { dataplane, fromStruct } from '../peer/messages.js';
 import { inSync, labOf, settle } from './peer-lab.js';
+import { zoneReport } from './reports.js';
 
 const OURS = ['Config', 'GlobalSecret', 'Mesh', 'Secret'];
 const MESH = 'default';
@@ -203,6 +204,33 @@ describe('a zone of ours with a Kuma global', () => {
     expect(session?.requests.at(-1)?.errorDetail).toBeNull();
   });
 
+  it('takes the rest of every type when a part of it cannot be read', async () => {
+    const unreadable = (item: Item): Item => ({ ...item, spec: Buffer.alloc(9, 0xff) });
+    const bad = [
+      unreadable(meshNamed('no-mesh')),
+      unreadable(globalSecret('no-global-secret', '')),
+      unreadable(meshSecret(MESH, 'no-secret', '')),
+      meshSecret(MESH, 'x'.repeat(300), 'its name is too long for any store'),
+      meshSecret('', 'in-no-mesh', 'x'),
+    ];
+    const good = [meshNamed('beside'), globalSecret('beside', 'a'), meshSecret(MESH, 'beside', 'b')];
+    global.put(...bad, ...good);
+    await inSync(lab, global);
+    const refusals = global.session?.requests.flatMap(({ errorDetail }) => errorDetail?.message ?? []).join('\n');
+    for (const name of ['no-mesh.', 'no-global-secret.', `no-secret.${MESH}`, 'x'.repeat(200), 'in-no-mesh.'])
+      expect(refusals).toContain(`"${name}`);
+    expect((await zone().get('/meshes/beside')).status).toBe(200);
+    expect(await zone().secretText('beside')).toBe('a');
+    expect(await zone().secretText('beside', MESH)).toBe('b');
+    expect((await zone().get('/meshes/no-mesh')).status).toBe(404);
+    const { types } = await zoneReport(zone());
+    for (const type of ['Mesh', 'GlobalSecret', 'Secret'])
+      expect(types.find((row) => row.type === type)?.lastError).toContain('"no-');
+    global.delete(...bad, ...good);
+    await inSync(lab, global);
+    expect((await zoneReport(zone())).types.filter(({ lastError }) => lastError !== null)).toEqual([]);
+  });
+
   it('leaves alone what it did not ask for', async () => {
     const before = global.session?.requests.length;
     global.push('MeshTimeout', [policy('pushed')]);
@@ -273,9 +301,7 @@ describe('the proxies of a zone of ours', () => {
   });
 
   it('are all that it tells: it leaves unanswered what else a Kuma global asks for', () => {
-    expect(new Set(global.reports.map(({ type }) => type))).toEqual(
-      new Set(['Dataplane', 'ZoneEgress', 'ZoneIngress']),
-    );
+    expect(new Set(global.reports.map(({ type }) => type))).toEqual(new Set(PROXY_TYPES));
     expect(global.failures).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { decodeToken, type Lab, startLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dataplaneNamed, globalSecret, type Item, meshSecret, textOf } from '../peer/items.js';
 import { publicHalf } from '../peer/kuma-keys.js';
-import { hashedName } from '../peer/kuma-types.js';
+import { hashedName, PROXY_TYPES } from '../peer/kuma-types.js';
 import { KumaZone } from '../peer/kuma-zone.js';
 import { globalReport, zoneOverviews } from './reports.js';
 
@@ -276,7 +276,7 @@ describe('what Kuma zones have for global', () => {
   it('is asked of them type by type, with their name in each message', () => {
     for (const zone of [newer, older]) {
       const asked = zone.heard.filter(({ responseNonce }) => responseNonce === '');
-      expect(asked.map(({ typeUrl }) => typeUrl).sort()).toEqual(['Dataplane', 'ZoneEgress', 'ZoneIngress']);
+      expect(asked.map(({ typeUrl }) => typeUrl).sort()).toEqual(PROXY_TYPES);
       expect(asked.map(({ resourceNamesSubscribe }) => resourceNamesSubscribe)).toEqual(asked.map(() => ['*']));
       expect(zone.heard.map(({ node }) => node?.id)).toEqual(zone.heard.map(() => zone.name));
       expect(asked.every(({ node }) => node?.metadata)).toBe(true);

@@ -1,3 +1,4 @@
+import type { Spec } from '@koguma/resources';
 import { type Lab, startLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -60,6 +61,28 @@ describe('proxies that zones know', () => {
     await put('east', '/zoneegresses/out-1', EGRESS);
     expect(await globalHas('/zoneingresses', 1)).toMatchObject([{ zone: 'east', networking: INGRESS.networking }]);
     expect(await globalHas('/zoneegresses', 1)).toMatchObject([{ zone: 'east', networking: EGRESS.networking }]);
+  });
+
+  it('are seen with what the zone knows of their connections, without the numbers that only count the time', async () => {
+    const told = { id: 's-1', controlPlaneInstanceId: 'cp-1', status: { total: { responsesSent: '3' } } };
+    const metadata = { credential: { kind: 'dataplane', kid: '1' } };
+    const { insights } = lab.zone('east').served;
+    for (const key of [
+      { type: 'DataplaneInsight', mesh: 'default', name: 'web-1' },
+      { type: 'ZoneIngressInsight', mesh: '', name: 'in-1' },
+      { type: 'ZoneEgressInsight', mesh: '', name: 'out-1' },
+    ] as const)
+      insights.update(key, () => ({ subscriptions: [{ ...told, generation: 7 }], metadata }), { soon: true });
+    for (const [path, member] of [
+      ['/meshes/default/dataplanes/_overview', 'dataplaneInsight'],
+      ['/zoneingresses/_overview', 'zoneIngressInsight'],
+      ['/zoneegresses/_overview', 'zoneEgressInsight'],
+    ] as const) {
+      const overviews = async () => (await lab.global.get<{ items: Record<string, Spec>[] }>(path)).body.items;
+      await lab.until(async () => (await overviews()).some((overview) => overview[member]), `global has a ${member}`);
+      const insight = (await overviews()).find((overview) => overview[member])?.[member];
+      expect(insight).toEqual({ subscriptions: [told], metadata });
+    }
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { type Lab, startLab, startStandalone } from '@koguma/testkit';
+import { type ControlPlaneClient, type Lab, startLab, startStandalone } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ENVOY } from '../peer/envoy-protos.js';
@@ -8,6 +8,10 @@ const UNAUTHENTICATED = 16;
 const HTTP = { 'kuma.io/service': 'web', 'kuma.io/protocol': 'http' };
 const TCP = { 'kuma.io/service': 'web-admin' };
 const JSON_TYPE = { 'content-type': 'application/json', accept: 'application/json' };
+
+interface Overview {
+  readonly dataplaneInsight?: object;
+}
 
 let lab: Lab;
 const proxies = new Proxies(() => lab);
@@ -57,8 +61,17 @@ describe('a proxy that connects to its zone', () => {
   it('is seen in the zone, and on global', async () => {
     await proxies.connected('east', await meshToken(), dataplane('seen-1', HTTP));
     expect((await east().get('/meshes/default/dataplanes/seen-1')).status).toBe(200);
-    const onGlobal = '/meshes/default/dataplanes?name=seen-1';
-    await lab.until(async () => (await lab.global.get(onGlobal)).body.total === 1, 'global knows the proxy');
+    const path = '/meshes/default/dataplanes/_overview?name=seen-1';
+    const overview = async (node: ControlPlaneClient) => (await node.get<{ items: Overview[] }>(path)).body.items[0];
+    for (const node of [east(), lab.global]) {
+      await lab.until(async () => (await overview(node))?.dataplaneInsight !== undefined, 'it is known');
+      expect(await overview(node)).toMatchObject({
+        dataplaneInsight: {
+          subscriptions: [{ controlPlaneInstanceId: east().served.instanceId, connectTime: expect.any(String) }],
+          metadata: { credential: { kind: 'dataplane', kid: '1', expiresAt: expect.any(String) } },
+        },
+      });
+    }
   });
 
   it.each(['state of the world', 'incremental'] as const)(

@@ -5,9 +5,18 @@ export interface ZoneReport {
   readonly zone: string;
   readonly clusterId: string | null;
   readonly state: string;
+  readonly status: string;
   readonly since: string;
+  readonly lagMs: number | null;
   readonly reason: string | null;
-  readonly types: readonly { readonly type: string; readonly lastError: string | null }[];
+  readonly heartbeat: { readonly heardMsAgo: number } | null;
+  readonly types: readonly {
+    readonly type: string;
+    readonly written: number | null;
+    readonly applied: number | null;
+    readonly lagMs: number;
+    readonly lastError: string | null;
+  }[];
 }
 
 /** What global tells of its zones. */
@@ -16,12 +25,16 @@ export interface GlobalReport {
     readonly zone: string;
     readonly state: string;
     readonly since: string | null;
+    readonly lagMs: number | null;
+    readonly reason: string | null;
+    readonly heartbeat: { readonly heardMsAgo: number } | null;
     readonly types: readonly {
       readonly type: string;
       readonly written: number;
       readonly sent: number;
       readonly applied: number | null;
       readonly lastError: string | null;
+      readonly reported: { readonly revision: number } | null;
     }[];
   }[];
 }
@@ -31,6 +44,7 @@ export interface ZoneOverview {
   readonly name: string;
   readonly zone: { readonly enabled: boolean };
   readonly zoneInsight?: {
+    readonly healthCheck?: { readonly time: string };
     readonly subscriptions: readonly {
       readonly connectTime: string;
       readonly disconnectTime?: string;

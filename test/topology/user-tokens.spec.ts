@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
+import { Agent, get } from 'node:http';
 import { type ControlPlaneClient, decodeToken, type Lab, startLab } from '@koguma/testkit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 /** A header that says that the caller came by way of a proxy: not this machine, so not its administrator. */
 const FROM_ELSEWHERE = { 'x-forwarded-for': '203.0.113.7' };
@@ -122,6 +123,59 @@ describe.each(['global', 'east'])('a user token of %s', (name) => {
     expect([await whoAmI(first), await whoAmI(second)]).toEqual([200, 200]);
     await node().deleteSecret('user-token-signing-key-1');
     expect([await whoAmI(first), await whoAmI(second)]).toEqual([401, 200]);
+  });
+});
+
+describe.each(['global', 'east'])('a connection to %s that stays open', (name) => {
+  const node = () => (name === 'global' ? lab.global : lab.zone(name));
+  let agent: Agent;
+  beforeEach(() => {
+    agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  });
+  afterEach(() => agent.destroy());
+
+  /** The status that a token gets, and the port of the client's end of the connection. */
+  const ask = (token: string) =>
+    new Promise<{ status: number | undefined; port: number | undefined }>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${token}` };
+      const request = get(`${node().url}/who-am-i`, { agent, headers }, (response) => {
+        const port = request.socket?.localPort;
+        response.resume().on('end', () => resolve({ status: response.statusCode, port }));
+      });
+      request.on('error', reject);
+    });
+
+  it('feels a revocation with the next request', async () => {
+    const [bad, good] = await Promise.all([node().issue('user', JOHN), node().issue('user', JOHN)]);
+    const { status, port } = await ask(bad);
+    expect(status).toBe(200);
+    await node().revoke('user-token-revocations', [decodeToken(bad).jti]);
+    expect([await ask(bad), await ask(good)]).toEqual([
+      { status: 401, port },
+      { status: 200, port },
+    ]);
+    await node().deleteSecret('user-token-revocations');
+    expect(await ask(bad)).toEqual({ status: 200, port });
+  });
+
+  it('feels each step of a rotation with the next request', async () => {
+    const signing = decodeToken(await node().issue('user', JOHN)).kid;
+    const [serial, next] = [Number(signing), Number(signing) + 1];
+    const old = await node().issue('user', JOHN);
+    const { status, port } = await ask(old);
+    expect(status).toBe(200);
+    await node().putSecret(`user-token-signing-key-${next}`, await lab.makeKey());
+    const fresh = await node().issue('user', JOHN);
+    expect([decodeToken(fresh).kid, await ask(old), await ask(fresh)]).toEqual([
+      String(next),
+      { status: 200, port },
+      { status: 200, port },
+    ]);
+    await node().deleteSecret(`user-token-signing-key-${serial}`);
+    expect([await ask(old), await ask(fresh)]).toEqual([
+      { status: 401, port },
+      { status: 200, port },
+    ]);
   });
 });
 

@@ -9,7 +9,7 @@ import {
   sizeLimit,
   stayingHomeWarning,
 } from '@koguma/kds';
-import { DEFAULT_MESH, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
+import { DEFAULT_MESH, Insights, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
 
 /** The ports of a global control plane: what differs between a process, a test and a simulation. */
 export interface GlobalPorts {
@@ -37,6 +37,7 @@ export async function composeGlobal(
   config: Config,
   { store, clock, entropy, crypto, log }: GlobalPorts,
 ): Promise<Global> {
+  const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
 
@@ -44,13 +45,23 @@ export async function composeGlobal(
   await view.load();
   tasks.start('resources: view', (signal) => view.run(signal));
 
+  const insights = new Insights({
+    store,
+    view,
+    clock,
+    log: log.scope('store'),
+    flushIntervalMs: config.multizone.global.kds.zoneInsightFlushInterval,
+  });
+  await insights.load(['ZoneInsight']);
+  tasks.start('resources: insights', (signal) => insights.run(signal));
+
   const auth = new Auth({
     view,
     crypto,
     clock,
     entropy,
     log: log.scope('auth'),
-    settings: authSettings(config),
+    settings,
     federated: false,
   });
   const manager = new ResourceManager({
@@ -69,18 +80,23 @@ export async function composeGlobal(
   tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
 
   // Zones take a first response for all there is, so nothing is sent before all of the above is in the store.
-  const outbox = new Outbox({ view, departures: departuresToZones(crypto.parseKey), log: log.scope('kds') });
-  const flushIntervalMs = config.multizone.global.kds.zoneInsightFlushInterval;
+  const departures = departuresToZones(crypto.parseKey);
+  const limit = config.multizone.global.kds.maxMsgSize;
+  const outbox = new Outbox({ view, departures, limit, log: log.scope('kds') });
   const kds = new KdsServer({
     manager,
     view,
+    insights,
     outbox,
     clock,
     entropy,
     log: log.scope('kds'),
     tasks,
     instanceId,
-    flushIntervalMs,
+    settings: {
+      heartbeatInterval: config.koguma.multizone.global.kds.heartbeatInterval,
+      zoneHealthCheck: config.multizone.global.kds.zoneHealthCheck,
+    },
   });
 
   return {

@@ -15,7 +15,10 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
   const log = ports.log.scope('api-server');
   const certificates = new Certificates({ config, clock: ports.clock, log: ports.log.scope('tls'), hostname });
   certificates.prepare();
-  const global = await composeGlobal(config, ports);
+  const global = await composeGlobal(config, ports).catch(async (error: unknown) => {
+    await ports.store.close();
+    throw error;
+  });
   const { manager, auth, kds, view, instanceId, tasks } = global;
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'global', zone: undefined, hostname, instanceId, version: VERSION, clusterId } as const;
@@ -26,7 +29,7 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
   const module = AppModule.with(api, kds, log);
   const app = await NestFactory.create(module, adapter, { logger: false, abortOnError: false });
   try {
-    const transport = await kdsTransport(config, certificates);
+    const transport = await kdsTransport(config, certificates, ports);
     app.connectMicroservice({ strategy: transport });
     await app.startAllMicroservices();
     const doors = await openHttpDoors(app, adapter, { config, certificates, ready: () => true, log });
@@ -44,9 +47,14 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
   }
 }
 
-async function kdsTransport({ koguma, multizone }: Config, certificates: Certificates): Promise<KdsTransport> {
-  const { grpcPort, maxMsgSize, tlsEnabled } = multizone.global.kds;
+async function kdsTransport(
+  { koguma, multizone }: Config,
+  certificates: Certificates,
+  { clock, log }: GlobalPorts,
+): Promise<KdsTransport> {
+  const { grpcPort, maxMsgSize: maxMessageSize, msgSendTimeout: sendTimeoutMs, tlsEnabled } = multizone.global.kds;
+  const { interface: host, maxConnections, idleTimeout: idleMs } = koguma.multizone.global.kds;
   const tls = tlsEnabled ? await certificates.identity('multizone.global.kds') : undefined;
-  const address = { host: koguma.multizone.global.kds.interface, port: grpcPort, name: 'zones (KDS)', tls };
-  return new KdsTransport(address, maxMsgSize);
+  const address = { host, port: grpcPort, name: 'zones (KDS)', maxConnections, tls };
+  return new KdsTransport(address, { maxMessageSize, sendTimeoutMs, idleMs }, { clock, log: log.scope('kds') });
 }

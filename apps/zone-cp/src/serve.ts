@@ -19,7 +19,10 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
   const log = ports.log.scope('api-server');
   const certificates = new Certificates({ config, clock: ports.clock, log: ports.log.scope('tls'), hostname });
   certificates.prepare();
-  const zone = await composeZone(config, ports);
+  const zone = await composeZone(config, ports).catch(async (error: unknown) => {
+    await ports.store.close();
+    throw error;
+  });
   const { manager, auth, link, view, instanceId, tasks } = zone;
   const { name } = config.multizone.zone;
   const clusterId = () => clusterIdOf(view);

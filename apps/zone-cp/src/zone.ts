@@ -17,11 +17,20 @@ import {
   departuresToGlobal,
   mirrorOfGlobal,
   Outbox,
+  PINGS,
   Syncer,
   ZoneInsights,
   ZoneLink,
 } from '@koguma/kds';
-import { DEFAULT_MESH, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
+import {
+  DEFAULT_MESH,
+  Insights,
+  isInsight,
+  ResourceManager,
+  type ResourceStore,
+  ResourceView,
+  typesThatCross,
+} from '@koguma/resources';
 
 /** The ports of a zone control plane: what differs between a process, a test and a simulation. */
 export interface ZonePorts {
@@ -38,6 +47,7 @@ export interface Zone {
   readonly manager: ResourceManager;
   readonly view: ResourceView;
   readonly auth: Auth;
+  readonly insights: Insights;
   /** Undefined in a stand-alone zone, which has no global and owns its meshes and keys itself. */
   readonly link: ZoneLink | undefined;
   /** What stands behind the port for proxies. */
@@ -55,12 +65,22 @@ export async function composeZone(
 ): Promise<Zone> {
   const { name, globalAddress } = config.multizone.zone;
   const federated = globalAddress !== '';
+  const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
 
   const view = new ResourceView({ store, clock, log: log.scope('store') });
   await view.load();
   tasks.start('resources: view', (signal) => view.run(signal));
+
+  const insights = new Insights({
+    store,
+    view,
+    clock,
+    log: log.scope('store'),
+    flushIntervalMs: config.xdsServer.dataplaneStatusFlushInterval,
+  });
+  await insights.load(['ZoneInsight', ...typesThatCross('to-global').filter(isInsight)]);
 
   let link: ZoneLink | undefined;
   const hint = () => link?.hint() ?? '';
@@ -70,7 +90,7 @@ export async function composeZone(
     clock,
     entropy,
     log: log.scope('auth'),
-    settings: authSettings(config),
+    settings,
     federated,
     hint,
   });
@@ -87,22 +107,22 @@ export async function composeZone(
   });
 
   if (federated) {
-    const insights = new ZoneInsights({
-      manager,
-      clock,
-      log: log.scope('kds'),
-      flushIntervalMs: config.multizone.global.kds.zoneInsightFlushInterval,
-    });
     const zoneLink = new ZoneLink({
-      hello: { zone: name, version: VERSION, instanceId },
+      hello: { zone: name, version: VERSION, instanceId, features: ['hash-suffix', PINGS] },
       metadata: nodeMetadata(config, instanceId),
       globalAddress,
       dial,
       syncer: new Syncer({ manager, clock, log: log.scope('kds'), checks: auth.writeHooks, mirror: mirrorOfGlobal }),
-      outbox: new Outbox({ view, departures: departuresToGlobal(name), log: log.scope('kds') }),
+      outbox: new Outbox({
+        view,
+        insights,
+        departures: departuresToGlobal(name),
+        limit: config.multizone.zone.kds.maxMsgSize,
+        log: log.scope('kds'),
+      }),
       manager,
       view,
-      insights,
+      insights: new ZoneInsights({ insights, clock }),
       clock,
       entropy,
       log: log.scope('kds'),
@@ -114,15 +134,24 @@ export async function composeZone(
     });
     await zoneLink.recall();
     link = zoneLink;
-    tasks.start('kds: zone insights', (signal) => insights.run(signal));
     tasks.start('kds: link to global', (signal) => zoneLink.run(signal));
   } else {
     if (clusterIdOf(view) === undefined && !config.defaults.skipMeshCreation) await manager.ensure(DEFAULT_MESH, {});
     await manager.ensure({ type: 'Config', mesh: '', name: CLUSTER_ID_NAME }, { config: entropy.uuid() });
   }
   // After auth, so that keys and revocations have moved when the streams that stand on them hear of it.
-  const settings = dpServerSettings(config);
-  const dp = composeDpServer({ settings, auth, manager, view, clock, log: log.scope('dp-server') });
+  const dp = composeDpServer({
+    settings: dpServerSettings(config),
+    auth,
+    manager,
+    view,
+    insights,
+    clock,
+    entropy,
+    log: log.scope('dp-server'),
+    instanceId,
+  });
+  tasks.start('resources: insights', (signal) => insights.run(signal));
   await auth.prepare(manager);
   tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
 
@@ -130,6 +159,7 @@ export async function composeZone(
     manager,
     view,
     auth,
+    insights,
     link,
     dp,
     instanceId,

@@ -178,7 +178,7 @@ describe('access', () => {
     expect((await door.call('GET', '/secrets', { as: john })).status).toBe(403);
   });
 
-  test.each<[boolean, Record<string, string>]>([
+  test.each<[boolean, Record<string, string | string[]>]>([
     [true, {}],
     [true, { host: 'localhost' }],
     [true, { host: 'LOCALHOST:5681' }],
@@ -203,6 +203,9 @@ describe('access', () => {
     [false, { forwarded: 'for=203.0.113.7' }],
     [false, { 'x-forwarded-for': '127.0.0.1' }],
     [false, { 'x-real-ip': '127.0.0.1' }],
+    [false, { 'x-forwarded-for': ['127.0.0.1', '127.0.0.1'] }],
+    [false, { 'sec-fetch-site': ['none', 'none'] }],
+    [false, { host: 'localhost:5681', origin: ['http://localhost:5681', 'http://localhost:5681'] }],
   ])('%s: a call from this machine is the administrator’s with %j', async (isAdmin, headers) => {
     const { json } = await door.call('GET', '/who-am-i', { headers });
     expect(json.name).toBe(isAdmin ? 'mesh-system:admin' : 'mesh-system:anonymous');

@@ -1,11 +1,11 @@
 import { invalid } from '@koguma/core';
-import { RESOURCE_TYPES, type ResourceKey, type TypeDescriptor } from '@koguma/resources';
+import { insightOf, RESOURCE_TYPES, type ResourceKey, type TypeDescriptor } from '@koguma/resources';
 import { Controller, Delete, Get, Put, Req, Res, type Type } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Needs, OpenRead } from './access-guard.js';
 import { FailsAs } from './error-filter.js';
 import { readJson } from './json-body.js';
-import { insightOf, Resources } from './resources.js';
+import { Resources } from './resources.js';
 
 type Served = TypeDescriptor & { readonly path: string };
 type Params = { mesh?: string; name?: string };

@@ -1,6 +1,6 @@
 import {
+  insightOf,
   LABEL,
-  RESOURCE_TYPES,
   type Resource,
   type ResourceKey,
   type ResourceType,
@@ -100,12 +100,6 @@ export class Resources {
       .filter((label) => labels[label] !== actual[label])
       .map((label) => `label ${label} is set by the control plane: the given value is ignored`);
   }
-}
-
-/** The type that holds the insights of another, by Kuma's way of naming; undefined when it has none. */
-export function insightOf(type: ResourceType): ResourceType | undefined {
-  const name = `${type}Insight`;
-  return Object.hasOwn(RESOURCE_TYPES, name) ? (name as ResourceType) : undefined;
 }
 
 function nameOf({ mesh, name }: ResourceKey): string {

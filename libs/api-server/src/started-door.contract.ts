@@ -1,5 +1,5 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
-import { Auth, joseCrypto, type RsaKey, type TokenCrypto } from '@koguma/auth';
+import { type AccessGrants, Auth, joseCrypto, type RsaKey, type TokenCrypto } from '@koguma/auth';
 import { type Log, type LogFields, SeededEntropy, SILENT, VirtualClock } from '@koguma/core';
 import { MemoryStore, type ResourceKey, ResourceManager, ResourceView, type WriteHook } from '@koguma/resources';
 import { Module, type Type } from '@nestjs/common';
@@ -32,7 +32,13 @@ export interface DoorOptions {
   readonly readOnly?: (key: ResourceKey) => string | undefined;
   readonly hooks?: readonly WriteHook[];
   readonly localhostIsAdmin?: boolean;
+  /** False: tokens of no kind are issued. */
   readonly issuer?: boolean;
+  /** Who has some of the rights, in place of the administrators. */
+  readonly grants?: Partial<AccessGrants>;
+  /** A zone with a global. */
+  readonly federated?: boolean;
+  readonly crypto?: Partial<TokenCrypto>;
   /** Beside our own, in a module that imports ours. */
   readonly controllers?: Type[];
 }
@@ -61,18 +67,24 @@ export async function startedDoor(options: DoorOptions = {}) {
   await view.load();
   const stopping = new AbortController();
   const following = view.run(stopping.signal);
-  const userToken = { ...OPEN, enableIssuer: options.issuer ?? true };
+  const switches = { ...OPEN, enableIssuer: options.issuer ?? true };
   const auth = new Auth({
     view,
-    crypto,
+    crypto: { ...crypto, ...options.crypto },
     clock,
     entropy: new SeededEntropy(1),
     log,
-    federated: false,
+    federated: options.federated ?? false,
     settings: {
-      switches: { dpToken: OPEN, zoneToken: OPEN, userToken },
+      switches: { dpToken: switches, zoneToken: switches, userToken: switches },
       staticKeys: [],
-      grants: { adminResources: ADMINS, generateDpToken: ADMINS, generateUserToken: ADMINS, generateZoneToken: ADMINS },
+      grants: {
+        adminResources: ADMINS,
+        generateDpToken: ADMINS,
+        generateUserToken: ADMINS,
+        generateZoneToken: ADMINS,
+        ...options.grants,
+      },
       localhostIsAdmin: options.localhostIsAdmin ?? true,
       bootstrapAdminToken: false,
     },

@@ -1,4 +1,4 @@
-import { readTokenRequest, TOKEN_KINDS, type TokenKindName, tokenKind } from '@koguma/auth';
+import { readTokenRequest, TOKEN_KINDS, type TokenKindName, tokenKind, type User } from '@koguma/auth';
 import { Controller, Header, HttpCode, Inject, Post, Req, type Type } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Needs } from './access-guard.js';
@@ -23,8 +23,10 @@ function tokenController(kind: TokenKindName): Type {
     @Needs(tokenKind(kind).right, `access generate ${kind} token`)
     @FailsAs('Could not issue a token', 'Invalid request')
     async issue(@Req() request: FastifyRequest): Promise<string> {
+      const { access, issuer } = this.parts.auth;
       const order = readTokenRequest(kind, await readJson(request));
-      return this.parts.auth.issuer.issue(kind, order, order.validForSeconds);
+      access.requireToName(request.user as User, kind, order);
+      return issuer.issue(kind, order, order.validForSeconds);
     }
   }
   return TokenController;

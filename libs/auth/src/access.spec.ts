@@ -61,3 +61,40 @@ describe('access', () => {
     );
   });
 });
+
+describe('naming somebody by a token', () => {
+  const access = granting('generateUserToken', { users: ['john'], groups: [] });
+  const named = (Name: string, ...Groups: string[]) => ({ identity: { Name, Groups }, mesh: '' });
+  const member: User = { name: 'jane', groups: ['team-a', 'mesh-system:admin', 'mesh-system:authenticated'] };
+
+  it.each([named('ci'), named('ci', 'team-a'), named('a:mesh-system:admin', 'Mesh-System:admin', 'mesh-system')])(
+    'is for everybody who may issue them, where the names are people’s: %j',
+    (request) => {
+      for (const user of [john, member]) expect(() => access.requireToName(user, 'user', request)).not.toThrow();
+    },
+  );
+
+  it.each([
+    [named('mesh-system:admin'), 'mesh-system:admin'],
+    [named('mesh-system:control-plane'), 'mesh-system:control-plane'],
+    [named('mesh-system:'), 'mesh-system:'],
+    [named('ci', 'team-a', 'mesh-system:admin'), 'mesh-system:admin'],
+    [named('ci', 'mesh-system:authenticated'), 'mesh-system:authenticated'],
+  ])('is for members of mesh-system:admin alone, where they are the system’s: %j', (request, name) => {
+    expect(() => access.requireToName(member, 'user', request)).not.toThrow();
+    const byName: User = { name: 'mesh-system:admin', groups: [] };
+    for (const user of [john, byName, ANONYMOUS]) {
+      expect(() => access.requireToName(user, 'user', request)).toThrow(
+        expect.objectContaining({
+          code: 'access_denied',
+          message: `user "${user.name}/${user.groups.join(',')}" cannot generate a user token for "${name}": only members of mesh-system:admin can`,
+        }),
+      );
+    }
+  });
+
+  it('is nothing that tokens of other kinds do', () => {
+    const request = { identity: { Name: 'mesh-system:admin' }, mesh: 'default' };
+    expect(() => access.requireToName(john, 'dataplane', request)).not.toThrow();
+  });
+});

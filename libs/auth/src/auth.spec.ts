@@ -1,5 +1,6 @@
 import { loadConfig } from '@koguma/core';
 import { describe, expect, it } from 'vitest';
+import { parseRsaKey } from './adapters/rsa-keys.js';
 import { controlPlane, NOW_SECONDS, signed } from './control-plane.contract.js';
 import { authSettings } from './settings.js';
 import { TOKEN_KINDS, type TokenKindName } from './token-kinds.js';
@@ -52,7 +53,8 @@ describe('the token system of a control plane', () => {
 });
 
 describe('the settings of the token system', () => {
-  const settings = (env: Record<string, string>) => authSettings(loadConfig({ role: 'global', env }).config);
+  const settings = (env: Record<string, string>) =>
+    authSettings(loadConfig({ role: 'global', env }).config, parseRsaKey);
   const OPEN = { enableIssuer: true, useSecrets: true };
 
   it('are open to start with, for administrators alone', () => {

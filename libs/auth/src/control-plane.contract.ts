@@ -8,7 +8,7 @@ import type { TokenCrypto } from './crypto.js';
 import { KEY, OTHER_KEY } from './keys.contract.js';
 import { readOnlyReason } from './ownership.js';
 import { type Secret, secretSpec, secretText } from './secrets.js';
-import type { StaticKey } from './signing-keys.js';
+import type { StaticKey } from './static-keys.js';
 import { type TokenKind, type TokenKindName, tokenKind } from './token-kinds.js';
 import { readTokenRequest } from './token-requests.js';
 import type { Verdict } from './validator.js';

@@ -4,7 +4,9 @@ export { joseCrypto } from './adapters/jose-crypto.js';
 export { NodeRsaKey, parseRsaKey } from './adapters/rsa-keys.js';
 export { Auth, type AuthSettings } from './auth.js';
 export type { RsaKey, TokenCrypto } from './crypto.js';
+export type { SigningPorts } from './issuer.js';
 export type { Caller } from './local-caller.js';
+export { type OfflineKey, signOffline } from './offline.js';
 export { readOnlyReason } from './ownership.js';
 export type { Revoked } from './revocations.js';
 export {
@@ -19,7 +21,8 @@ export {
   secretText,
 } from './secrets.js';
 export { authSettings } from './settings.js';
-export type { KeyName, StaticKey, StoredKey } from './signing-keys.js';
+export type { KeyName, StoredKey } from './signing-keys.js';
+export type { StaticKey } from './static-keys.js';
 export {
   type Identity,
   isTokenKind,

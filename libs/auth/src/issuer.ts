@@ -1,18 +1,22 @@
 import { type Clock, ControlPlaneError, type Entropy, epochSeconds, invalid } from '@koguma/core';
 import { LABEL } from '@koguma/resources';
-import type { TokenCrypto } from './crypto.js';
+import type { RsaKey, TokenCrypto } from './crypto.js';
 import type { SecretKeys } from './signing-keys.js';
-import { type TokenKindName, type TokenRequest, tokenKind } from './token-kinds.js';
+import { type Identity, type TokenKindName, type TokenRequest, tokenKind } from './token-kinds.js';
 import { LONGEST_TOKEN } from './token-reader.js';
 
 /** Tokens are good this long before they are made, for validators whose clock is behind. */
 const NOT_BEFORE_SECONDS = 300;
 
-interface Parts {
-  readonly keys: SecretKeys;
+/** What signing takes, whoever signs. */
+export interface SigningPorts {
   readonly crypto: TokenCrypto;
   readonly clock: Clock;
   readonly entropy: Entropy;
+}
+
+interface Parts extends SigningPorts {
+  readonly keys: SecretKeys;
   /** False where the configuration says that this control plane issues no tokens of the kind. */
   readonly enabled: (kind: TokenKindName) => boolean;
   /** Says why a key may be missing here and where to go; '' when there is nothing to add. */
@@ -28,9 +32,8 @@ export class TokenIssuer {
   }
 
   /**
-   * Signs with the latest key of the kind (and mesh). `iat` is now, `nbf` five minutes before, `exp` is
-   * `validForSeconds` after, `jti` a new UUID.
-   * @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled`
+   * Signs with the latest key of the kind (and mesh); see {@link makeToken}.
+   * @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled`, `invalid`
    */
   async issue(kind: TokenKindName, { identity, mesh }: TokenRequest, validForSeconds: number): Promise<string> {
     if (!this.#parts.enabled(kind)) {
@@ -38,18 +41,7 @@ export class TokenIssuer {
     }
     const signing = this.#parts.keys.latest(kind, mesh);
     if (!signing) throw this.#missing(kind, mesh);
-    const issuedAt = epochSeconds(this.#parts.clock);
-    const claims = {
-      ...identity,
-      exp: issuedAt + validForSeconds,
-      nbf: issuedAt - NOT_BEFORE_SECONDS,
-      iat: issuedAt,
-      jti: this.#parts.entropy.uuid(),
-    };
-    const token = await this.#parts.crypto.sign(signing.kid, claims, signing.key);
-    if (token.length <= LONGEST_TOKEN) return token;
-    const reason = `would make a token of ${token.length} characters: no control plane reads more than ${LONGEST_TOKEN}`;
-    throw invalid({ field: 'body', reason });
+    return makeToken(signing, identity, validForSeconds, this.#parts);
   }
 
   #missing(kind: TokenKindName, mesh: string): ControlPlaneError {
@@ -66,4 +58,28 @@ export class TokenIssuer {
     const missing = `there is no signing key with KID 1. ${row.secretType} of name "${row.signingKeyPrefix(mesh)}-1"${where} is not found`;
     return new ControlPlaneError('signing_key_not_found', `${missing}: ${advice}`);
   }
+}
+
+/**
+ * Signs an identity. `iat` is now, `nbf` five minutes before, `exp` is `validForSeconds` after, `jti` a new UUID.
+ * @throws ControlPlaneError `invalid` when the token would be longer than control planes read
+ */
+export async function makeToken(
+  { kid, key }: { readonly kid: string; readonly key: RsaKey },
+  identity: Identity,
+  validForSeconds: number,
+  { crypto, clock, entropy }: SigningPorts,
+): Promise<string> {
+  const issuedAt = epochSeconds(clock);
+  const claims = {
+    ...identity,
+    exp: issuedAt + validForSeconds,
+    nbf: issuedAt - NOT_BEFORE_SECONDS,
+    iat: issuedAt,
+    jti: entropy.uuid(),
+  };
+  const token = await crypto.sign(kid, claims, key);
+  if (token.length <= LONGEST_TOKEN) return token;
+  const reason = `would make a token of ${token.length} characters: no control plane reads more than ${LONGEST_TOKEN}`;
+  throw invalid({ field: 'body', reason });
 }

@@ -1,8 +1,7 @@
 import { LABEL, MemoryStore } from '@koguma/resources';
 import { describe, expect, it } from 'vitest';
-import { controlPlane, globalSecret, keyName, NOW, NOW_SECONDS, signed, told } from './control-plane.contract.js';
+import { controlPlane, globalSecret, keyName, NOW, NOW_SECONDS, signed } from './control-plane.contract.js';
 import { KEY, OTHER_KEY } from './keys.contract.js';
-import { type StaticKey, StaticKeys } from './signing-keys.js';
 
 const HEADER = { alg: 'RS256', kid: '1' };
 const CLAIMS = { Name: 'john', exp: NOW_SECONDS + 60, jti: 'a' };
@@ -130,77 +129,5 @@ describe('the keys kept as secrets', () => {
     await before.start();
     const after = await controlPlane({ store: before.store });
     expect(await after.verify(await before.issue('user'), 'user')).toMatchObject({ accepted: true });
-  });
-});
-
-describe('the keys of the configuration', () => {
-  const key = (kid: string, mesh?: string, rsa = KEY): StaticKey => ({ kid, kind: 'dataplane', mesh, key: rsa });
-
-  it('go by kind, kid and mesh; without a mesh they go for every mesh', () => {
-    const keys = new StaticKeys([key('a', 'default'), key('b')]);
-    const kids = (mesh: string, kid: string) => keys.find('dataplane', mesh, kid).map((found) => found.kid);
-    expect([kids('default', 'a'), kids('payments', 'a')]).toEqual([['a'], []]);
-    expect([kids('default', 'b'), kids('payments', 'b')]).toEqual([['b'], ['b']]);
-    expect([kids('default', 'c'), keys.find('user', 'default', 'b')]).toEqual([[], []]);
-  });
-
-  it('with one kid are all tried', () => {
-    const keys = new StaticKeys([key('a'), key('a', 'default', OTHER_KEY), key('a', 'payments')]);
-    const found = keys.find('dataplane', 'default', 'a');
-    expect(found.map((one) => [one.foundIn, one.key.thumbprint])).toEqual([
-      ['configuration', KEY.thumbprint],
-      ['configuration', OTHER_KEY.thumbprint],
-    ]);
-  });
-
-  it('and a secret with the same kid do not hide each other', async () => {
-    const cp = await controlPlane({ staticKeys: [{ kid: '1', kind: 'user', mesh: undefined, key: KEY }] });
-    await cp.put(keyName('user'), OTHER_KEY.pem);
-    const [offline, online] = [signed(HEADER, CLAIMS, KEY), signed(HEADER, CLAIMS, OTHER_KEY)];
-    const first = await cp.verify(offline, 'user');
-    expect([first.accepted, told(first, 'key')]).toEqual([true, `configuration, thumbprint ${KEY.thumbprint}`]);
-    const second = await cp.verify(online, 'user');
-    expect([second.accepted, told(second, 'key')]).toEqual([
-      true,
-      `GlobalSecret "user-token-signing-key-1", thumbprint ${OTHER_KEY.thumbprint}`,
-    ]);
-    await cp.manager.delete(keyName('user'));
-    expect([(await cp.verify(offline, 'user')).accepted, (await cp.verify(online, 'user')).reason]).toEqual([
-      true,
-      'bad_signature',
-    ]);
-  });
-
-  it('without a mesh check proxies of every mesh, and the mesh in the token must still fit', async () => {
-    const cp = await controlPlane({ staticKeys: [key('ci')] });
-    const token = (Mesh?: string) => signed({ alg: 'RS256', kid: 'ci' }, { Mesh, exp: NOW_SECONDS + 60 });
-    const verify = async (mesh: string, claim?: string) => (await cp.verify(token(claim), 'dataplane', mesh)).reason;
-    expect(await verify('default')).toBeUndefined();
-    expect(await verify('payments', 'payments')).toBeUndefined();
-    expect(await verify('payments', 'default')).toBe('identity_mismatch');
-  });
-
-  it('may have any text for a kid', async () => {
-    const kid = 'ci/2026 🐻';
-    const cp = await controlPlane({ staticKeys: [{ kid, kind: 'user', mesh: undefined, key: KEY }] });
-    expect(await cp.verify(signed({ alg: 'RS256', kid }, CLAIMS), 'user')).toMatchObject({ accepted: true });
-  });
-
-  it('never sign', async () => {
-    const cp = await controlPlane({ staticKeys: [{ kid: '1', kind: 'user', mesh: undefined, key: KEY }] });
-    await expect(cp.issue('user')).rejects.toMatchObject({ code: 'signing_key_not_found' });
-  });
-
-  it('are the only ones where secrets are not used; revocations count all the same', async () => {
-    const cp = await controlPlane({
-      staticKeys: [{ kid: 'ci', kind: 'user', mesh: undefined, key: KEY }],
-      switches: { userToken: { useSecrets: false } },
-    });
-    await cp.put(keyName('user'), KEY.pem);
-    expect(await cp.verify(signed(HEADER, CLAIMS), 'user')).toMatchObject({ reason: 'unknown_kid' });
-    const token = signed({ alg: 'RS256', kid: 'ci' }, CLAIMS);
-    expect(await cp.verify(token, 'user')).toMatchObject({ accepted: true });
-    await cp.put(globalSecret('user-token-revocations'), 'a');
-    expect(await cp.verify(token, 'user')).toMatchObject({ reason: 'revoked' });
   });
 });

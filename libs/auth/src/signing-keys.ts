@@ -8,7 +8,7 @@ import { type TokenKind, type TokenKindName, tokenKind } from './token-kinds.js'
 export interface VerificationKey {
   readonly kid: string;
   readonly key: RsaKey;
-  /** For people: `GlobalSecret "zone-token-signing-key-1"`, `configuration`. */
+  /** For people: `GlobalSecret "zone-token-signing-key-1"`, or where in the configuration. */
   readonly foundIn: string;
 }
 
@@ -143,24 +143,4 @@ export function latestOf<K extends Pick<StoredKey, 'key' | 'phase' | 'serial'>>(
     if (key.key.isPrivate && key.phase === 'active' && key.serial > (latest?.serial ?? 0)) latest = key;
   }
   return latest;
-}
-
-/** A public key given by configuration, for tokens that are signed elsewhere. */
-export interface StaticKey {
-  readonly kid: string;
-  readonly kind: TokenKindName;
-  /** Undefined: good for every mesh. */
-  readonly mesh: string | undefined;
-  readonly key: RsaKey;
-}
-
-/** Keys that the configuration lists. */
-export class StaticKeys implements KeySource {
-  constructor(private readonly keys: readonly StaticKey[]) {}
-
-  find(kind: TokenKindName, mesh: string, kid: string): VerificationKey[] {
-    return this.keys
-      .filter((key) => key.kind === kind && key.kid === kid && (key.mesh === undefined || key.mesh === mesh))
-      .map(({ key }) => ({ kid, key, foundIn: 'configuration' }));
-  }
 }

@@ -34,6 +34,13 @@ export interface TokenKind {
   readonly right: AccessRight;
   /** Which of Kuma's switches govern it (`enableIssuer`, `validator.useSecrets`, `validator.publicKeys`). */
   readonly switches: 'dpToken' | 'zoneToken' | 'userToken';
+  /**
+   * Tokens that are signed elsewhere are taken too, by the public keys that those switches list. Of kinds with the
+   * same switches at most one: a key of two kinds would make a token of one into a token of the other.
+   */
+  readonly signedElsewhere: boolean;
+  /** What its holder is called at the API server, for tokens that make somebody a user: a name, and groups. */
+  readonly callsItsHolder?: (identity: Identity) => readonly string[];
   /** Reads a request body (`POST /tokens/{kind}`) into the identity, in Kuma's order of claims. */
   readonly request: z.ZodType<TokenRequest>;
   /** Reads the claims of a presented token; absent or null lists and maps are empty. */
@@ -85,6 +92,7 @@ export const TOKEN_KINDS = [
     defaultValidFor: TEN_YEARS,
     right: 'generateDpToken',
     switches: 'dpToken',
+    signedElsewhere: true,
     request: z
       .object(
         { name: optional, mesh: required, tags, type: proxyType, workload: text.nullish() },
@@ -112,6 +120,7 @@ export const TOKEN_KINDS = [
     defaultValidFor: TEN_YEARS,
     right: 'generateDpToken',
     switches: 'zoneToken',
+    signedElsewhere: false,
     request: z
       .object({ zone: required.refine((zone) => zone === '' || isLabel(zone), LABEL_RULE) }, 'must be a JSON object')
       .transform(({ zone }) => ({ identity: { Zone: zone }, mesh: '' })),
@@ -128,6 +137,7 @@ export const TOKEN_KINDS = [
     defaultValidFor: TEN_YEARS,
     right: 'generateZoneToken',
     switches: 'zoneToken',
+    signedElsewhere: true,
     request: z
       .object(
         { zone: optional.refine((zone) => zone === '' || isLabel(zone), LABEL_RULE), scope: scopes },
@@ -150,6 +160,8 @@ export const TOKEN_KINDS = [
     defaultValidFor: undefined,
     right: 'generateUserToken',
     switches: 'userToken',
+    signedElsewhere: true,
+    callsItsHolder: ({ Name, Groups }) => [Name as string, ...(Groups as string[])],
     request: z
       .object({ name: required, groups: listOf }, 'must be a JSON object')
       .transform(({ name, groups }) => ({ identity: { Name: name, Groups: groups }, mesh: '' })),

@@ -34,7 +34,7 @@ export class UnreadableToken extends Error {
 /** Tokens of ours are under 2 KiB; the room is for long lists of tags. */
 export const LONGEST_TOKEN = 64 * 1024;
 /** What a kid names is at most the end of a resource's name; it is repeated in answers, so it must not be large. */
-const LONGEST_KID = 253;
+export const LONGEST_KID = 253;
 const SEGMENT = /^[A-Za-z0-9_-]+$/;
 /** In seconds from 1970, what a date can be; beyond it a time could not even be shown. */
 const FARTHEST_TIME = 8_640_000_000_000;

@@ -8,7 +8,7 @@ import { refusal } from './refusal.contract.js';
 const UUID = '11111111-1111-4111-8111-111111111111';
 const PREPARED = { [LABEL.phase]: 'prepared' };
 const PUBLIC = globalSecret('zone-token-signing-public-key-1');
-const NOT_A_KEY = 'is not an RSA key: give PEM (PKCS#1 or PKCS#8) or PKCS#1 DER';
+const NOT_A_KEY = 'is not an RSA key: give PEM (PKCS#1, PKCS#8 or SPKI) or PKCS#1 DER';
 const NO_SIGNER = 'no key is left that signs: none can be issued until there is a new one';
 const base64 = (data: string | Uint8Array) => ({ data: Buffer.from(data).toString('base64') });
 const refused = (serial: number, kind = 'user') => `${kind} tokens with kid ${serial} are refused from now on`;

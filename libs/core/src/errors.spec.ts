@@ -11,9 +11,9 @@ describe('ERROR_STATUS', () => {
   });
 
   it('blames the server in both worlds or in neither', () => {
-    const [internal, unavailable] = [13, 14];
+    const [unimplemented, internal, unavailable] = [12, 13, 14];
     for (const { http, grpc } of Object.values(ERROR_STATUS)) {
-      expect(http >= 500).toBe(grpc === internal || grpc === unavailable);
+      expect(http >= 500).toBe([unimplemented, internal, unavailable].includes(grpc));
     }
   });
 });

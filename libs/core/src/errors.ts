@@ -18,6 +18,8 @@ export const ERROR_STATUS = {
   /** An optimistic version did not match, or the resource exists already. */
   conflict: { http: 409, grpc: 10 },
   too_large: { http: 413, grpc: 8 },
+  /** The peer, or this control plane, does not know what is asked of it. */
+  unimplemented: { http: 501, grpc: 12 },
   /** A store or peer cannot be reached now; trying again may help. */
   unavailable: { http: 503, grpc: 14 },
   /** A bug or a broken dependency: logged whole, told to nobody. */

@@ -6,6 +6,7 @@ export { parseRfc3339, rfc3339, systemClock } from './adapters/system-clock.js';
 export { systemEntropy } from './adapters/system-entropy.js';
 export { type Cancel, type Clock, epochSeconds, sleep } from './clock.js';
 export { loadConfig, maskConfig } from './config/config.js';
+export type { PublicKeySetting } from './config/public-keys.js';
 export type { ConfigSources } from './config/read.js';
 export type { Config } from './config/settings.js';
 export type { Role } from './config/table.js';

@@ -4,6 +4,7 @@ import type { Admission } from './admission.js';
 import { type Credential, unauthenticated } from './credential.js';
 import type { Node } from './gen/envoy/config/core/v3/base.js';
 import { type Claim, isProxyType, nodeIdOf, type ProxyId, readClaim, readNodeId } from './proxy.js';
+import type { ProxyInsights, StreamRecord } from './proxy-insights.js';
 import type { Registrations } from './registrations.js';
 import { type Sessions, STANDS_ON } from './sessions.js';
 import type { Asked, Conversation, Ears, Outcome } from './xds/conversation.js';
@@ -16,6 +17,7 @@ export interface AdsParts {
   readonly admission: Admission;
   readonly sessions: Sessions;
   readonly registrations: Registrations;
+  readonly insights: ProxyInsights;
   readonly recheck: Recheck;
   readonly clock: Clock;
   readonly log: Log;
@@ -40,6 +42,8 @@ interface Guest {
   readonly credential: Credential;
   /** What it brings along. */
   readonly said: Claim | undefined;
+  /** What it says of its programs. */
+  readonly version: unknown;
 }
 
 /** How long somebody may be connected without a word. */
@@ -101,12 +105,12 @@ export class AdsStream<Request extends Asked, Response> {
 
   async #begin(node: Node | undefined): Promise<void> {
     const { admission, registrations } = this.#parts;
-    const { proxy, said } = introduction(node);
+    const { proxy, said, version } = introduction(node);
     const credential = await admission.authenticatorOf(proxy).prove(this.#shown, proxy);
     this.#shown = '';
     if (this.#isOver) return;
     // Judged and registered in one turn: nothing can be revoked in between.
-    const guest = { proxy, credential, said };
+    const guest = { proxy, credential, said, version };
     admission.judge(credential, proxy, { said, stored: admission.storedOf(proxy) });
     this.#enter(guest);
 
@@ -135,13 +139,15 @@ export class AdsStream<Request extends Asked, Response> {
     this.#guest = guest;
   }
 
-  #serve({ proxy }: Guest): void {
+  #serve({ proxy, credential, version }: Guest): void {
     const stored = this.#parts.admission.storedOf(proxy);
     if (!stored) throw new ControlPlaneError('not_found', `${nodeIdOf(proxy)} was deleted`);
+    const record = this.#parts.insights.opened(proxy, credential.info, version);
+    this.#undo.push(() => record.close());
     this.#offered = stored;
     this.#conversation = new this.#dialect(snapshotOf(proxy.type, stored.spec), {
       send: (response) => this.#peer.send(response),
-      counted: (type, outcome, why) => this.#count(proxy, type, outcome, why),
+      counted: (type, outcome, why) => this.#count(proxy, record, { type, outcome, why }),
     });
   }
 
@@ -175,7 +181,12 @@ export class AdsStream<Request extends Asked, Response> {
     admission.judge(credential, proxy, { said: undefined, stored: admission.storedOf(proxy) });
   }
 
-  #count(proxy: ProxyId, type: XdsType, outcome: Outcome, why = ''): void {
+  #count(
+    proxy: ProxyId,
+    record: StreamRecord,
+    { type, outcome, why = '' }: { type: XdsType; outcome: Outcome; why: string | undefined },
+  ): void {
+    record.count(type, outcome);
     if (outcome !== 'rejected') return;
     const reason = why.slice(0, LONGEST_REASON);
     this.#parts.log.warn('a proxy did not take its configuration', { proxy: nodeIdOf(proxy), type, reason });
@@ -188,12 +199,12 @@ function meshGone({ key }: ProxyId): ControlPlaneError {
 }
 
 /** What the first request of a stream says of who asks (Kuma's node metadata). */
-function introduction(node: Node | undefined): { proxy: ProxyId; said: Claim | undefined } {
+function introduction(node: Node | undefined): { proxy: ProxyId; said: Claim | undefined; version: unknown } {
   if (!node || node.id === '') throw invalid({ field: 'node.id', reason: 'must be in the first request of a stream' });
-  const { 'dataplane.proxyType': type = 'dataplane', 'dataplane.resource': resource } = node.metadata ?? {};
+  const { 'dataplane.proxyType': type = 'dataplane', 'dataplane.resource': resource, version } = node.metadata ?? {};
   const field = (name: string) => `node.metadata["dataplane.${name}"]`;
   if (!isProxyType(type)) throw invalid({ field: field('proxyType'), reason: 'must be dataplane, ingress or egress' });
   const proxy = readNodeId(type, node.id);
   const brings = typeof resource === 'string' && resource !== '';
-  return { proxy, said: brings ? readClaim(proxy, resource, field('resource')) : undefined };
+  return { proxy, said: brings ? readClaim(proxy, resource, field('resource')) : undefined, version };
 }

@@ -1,11 +1,12 @@
 import type { Auth } from '@koguma/auth';
-import type { Clock, Log } from '@koguma/core';
-import type { ResourceManager, ResourceView } from '@koguma/resources';
+import type { Clock, Entropy, Log } from '@koguma/core';
+import type { Insights, ResourceManager, ResourceView } from '@koguma/resources';
 import { nextTurn } from './adapters/next-turn.js';
 import { serviceAccountVerifier } from './adapters/service-account-verifier.js';
 import { Admission } from './admission.js';
 import { AdsServer } from './ads-server.js';
 import { type Authenticator, noAuthentication } from './credential.js';
+import { ProxyInsights } from './proxy-insights.js';
 import { Registrations } from './registrations.js';
 import { ServiceAccountAuthenticator } from './service-accounts.js';
 import { Sessions } from './sessions.js';
@@ -17,8 +18,12 @@ export interface DpServerParts {
   readonly auth: Auth;
   readonly manager: ResourceManager;
   readonly view: ResourceView;
+  readonly insights: Insights;
   readonly clock: Clock;
+  readonly entropy: Entropy;
   readonly log: Log;
+  /** Of this control plane. */
+  readonly instanceId: string;
 }
 
 /** Everything behind the proxy port, put together; {@link openDpDoor} is the port itself. */
@@ -29,7 +34,8 @@ export interface DpServer {
 }
 
 /** @throws ControlPlaneError `invalid` for a setting that names a file which cannot be read */
-export function composeDpServer({ settings, auth, manager, view, clock, log }: DpServerParts): DpServer {
+export function composeDpServer(parts: DpServerParts): DpServer {
+  const { settings, auth, manager, view, clock, log } = parts;
   const { zone, recheck, deregistrationDelayMs: delayMs } = settings;
   const tokens = new TokenAuthenticator({ validator: auth.validator, zone });
   const authenticator = (type: DpServerSettings['dpProxy'] | DpServerSettings['zoneProxy']): Authenticator => {
@@ -41,5 +47,7 @@ export function composeDpServer({ settings, auth, manager, view, clock, log }: D
   const admission = new Admission({ view, dataplanes, zoneProxies, log });
   const sessions = new Sessions({ view, auth, clock, later: nextTurn });
   const registrations = new Registrations({ manager, view, clock, log, zone, delayMs });
-  return { admission, sessions, ads: new AdsServer({ admission, sessions, registrations, recheck, clock, log }) };
+  const insights = new ProxyInsights(parts);
+  const ads = new AdsServer({ admission, sessions, registrations, insights, recheck, clock, log });
+  return { admission, sessions, ads };
 }

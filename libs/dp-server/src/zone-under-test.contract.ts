@@ -1,6 +1,6 @@
 import { Auth, joseCrypto, type RsaKey, readTokenRequest, secretSpec, type TokenKindName } from '@koguma/auth';
 import { ControlPlaneError, type Log, type LogFields, SeededEntropy, VirtualClock } from '@koguma/core';
-import { MemoryStore, type ResourceKey, ResourceManager, ResourceView, type Spec } from '@koguma/resources';
+import { Insights, MemoryStore, type ResourceKey, ResourceManager, ResourceView, type Spec } from '@koguma/resources';
 import { expect, onTestFinished } from 'vitest';
 import { nextTurn } from './adapters/next-turn.js';
 import type { Inbox } from './ads-server.js';
@@ -15,6 +15,7 @@ import { typeUrlOf, type XdsType } from './xds/snapshot.js';
 /** 2026-01-02T03:04:05Z */
 export const NOW = 1_767_323_045_000;
 const ADMINS = { users: [], groups: [] };
+let lives = 1;
 const OPEN = { enableIssuer: true, useSecrets: true };
 const NO_SERVICE_ACCOUNTS = {
   jwksUri: '',
@@ -33,12 +34,15 @@ export function dataplane(name: string, ...inbounds: Record<string, string>[]) {
 }
 
 /** A stand-alone zone on a memory store, at {@link NOW}, with the mesh default and all keys, until the test ends. */
-export async function zoneUnderTest(settings: Partial<DpServerSettings> = {}) {
+/** @param store what an earlier life left; a new one when left out */
+export async function zoneUnderTest(
+  settings: Partial<DpServerSettings> = {},
+  store = new MemoryStore(new SeededEntropy(1).uuid()),
+) {
   const clock = new VirtualClock(NOW);
   const logged: { level: string; message: string; fields: LogFields | undefined }[] = [];
   const note = (level: string) => (message: string, fields?: LogFields) => void logged.push({ level, message, fields });
   const log: Log = { info: note('info'), warn: note('warn'), error: note('error'), scope: () => log };
-  const store = new MemoryStore(new SeededEntropy(1).uuid());
   const view = new ResourceView({ store, clock, log });
   await view.load();
   const stopping = new AbortController();
@@ -61,8 +65,8 @@ export async function zoneUnderTest(settings: Partial<DpServerSettings> = {}) {
     },
   });
   const hooks = [...auth.writeHooks, membershipCheck(view)];
-  const parts = { store, view, clock, log, readOnly: () => undefined, hooks, zone: 'east', unsafeDelete: true };
-  const manager = new ResourceManager(parts);
+  const rules = { readOnly: () => undefined, hooks, zone: 'east', unsafeDelete: true };
+  const manager = new ResourceManager({ store, view, clock, log, ...rules });
   const all: DpServerSettings = {
     zone: 'east',
     dpProxy: 'dpToken',
@@ -74,20 +78,27 @@ export async function zoneUnderTest(settings: Partial<DpServerSettings> = {}) {
     deregistrationDelayMs: 10_000,
     ...settings,
   };
-  const dp = composeDpServer({ settings: all, auth, manager, view, clock, log });
+  const insights = new Insights({ store, view, clock, log, flushIntervalMs: 10_000 });
+  await insights.load(['DataplaneInsight', 'ZoneIngressInsight', 'ZoneEgressInsight']);
+  const writing = insights.run(stopping.signal);
+  const entropy = new SeededEntropy(++lives);
+  const parts = { settings: all, auth, manager, view, insights, clock, entropy, log, instanceId: 'east-1' };
+  const dp = composeDpServer(parts);
   await auth.prepare(manager);
   await manager.ensure({ type: 'Mesh', mesh: '', name: 'default' }, {});
   onTestFinished(async () => {
     dp.ads.stop();
     stopping.abort();
-    await following;
+    await Promise.all([following, writing]);
   });
 
   return {
     clock,
+    store,
     view,
     auth,
     manager,
+    insights,
     dp,
     logged,
     settings: all,
@@ -119,6 +130,8 @@ export interface ConnectOptions {
   readonly id?: string;
   readonly type?: string;
   readonly resource?: object;
+  /** What it says of its programs. */
+  readonly version?: unknown;
   /** Sends no first request. */
   readonly mute?: boolean;
 }
@@ -135,10 +148,11 @@ function connect(open: (peer: Peer<DiscoveryResponse>) => Inbox<DiscoveryRequest
   });
   const request = (type: XdsType, more: Partial<DiscoveryRequest> = {}) =>
     inbox.receive({ versionInfo: '', resourceNames: [], typeUrl: typeUrlOf(type), responseNonce: '', ...more });
-  const { id = 'default.web-1', type = 'dataplane', resource } = options;
+  const { id = 'default.web-1', type = 'dataplane', resource, version } = options;
   const metadata = {
     'dataplane.proxyType': type,
     ...(resource ? { 'dataplane.resource': JSON.stringify(resource) } : {}),
+    ...(version === undefined ? {} : { version }),
   };
   const begun = options.mute ? Promise.resolve() : request('cds', { node: { id, cluster: 'x', metadata } });
   return {

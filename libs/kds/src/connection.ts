@@ -1,4 +1,4 @@
-import { type Clock, ControlPlaneError, type Entropy, type Log } from '@koguma/core';
+import { type Cancel, type Clock, ControlPlaneError, type Entropy, type Log } from '@koguma/core';
 import {
   type ConfigSpec,
   type Resource,
@@ -7,14 +7,15 @@ import {
   typesThatCross,
 } from '@koguma/resources';
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
+import type { GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
 import { deferred, type Hello, type Link, type StreamOut } from './link.js';
 import type { Outbox } from './outbox.js';
 import { Receiver } from './receiver.js';
 import { Sender, type TypeReport } from './sender.js';
 import { Subscription } from './subscription.js';
-import { CLUSTER_ID_NAME } from './sync-policy.js';
+import { CLUSTER_ID_NAME, mirrorOfGlobal } from './sync-policy.js';
 import type { Syncer } from './syncer.js';
-import { decodeResource } from './wire.js';
+import { decodeResource, versionsOf } from './wire.js';
 
 /** The global's identity comes first; nothing else is asked for before it is known. */
 const IDENTITY: ResourceType = 'Config';
@@ -42,10 +43,17 @@ export interface ConnectionEvents {
   applied(type: ResourceType, nonce: string, error: string | undefined): void;
   /** Everything that global had is applied. */
   inSync(subscription: Subscription): void;
+  /** This global has no heartbeat: it is a plain Kuma. */
+  mute(): void;
+  /** Global told what it has. @returns what this zone answers */
+  heard(report: GlobalReport): ZoneReport;
   /** This zone does not take that global for its own. */
   refused(reason: string): void;
   over(reason: ControlPlaneError, subscription: Subscription): void;
 }
+
+/** How often a zone says that it lives when global leaves that to it, as in Kuma. */
+const USUAL_HEALTH_CHECK_MS = 300_000;
 
 /** One life of the link: what comes from global, and what goes to it. */
 export class Connection {
@@ -55,8 +63,12 @@ export class Connection {
   readonly #subscription: Subscription;
   #receiver: Receiver | undefined;
   #sender: Sender | undefined;
+  #heartbeat: StreamOut<ZoneReport> | undefined;
+  #cancelHealthCheck: Cancel = () => undefined;
   /** This global was named to be adopted: what this zone made on its own gives way to it. */
   #adopting = false;
+  /** This global answers with the difference to what a zone shows that it has. */
+  #resumes = false;
   #over = false;
 
   constructor(parts: ConnectionParts, link: Link, events: ConnectionEvents) {
@@ -74,13 +86,16 @@ export class Connection {
     this.#sender = this.#send(responses.stream);
     responses.resolve(this.#link.zoneToGlobal(this.#sender));
     this.#receiver.subscribe(IDENTITY);
+    void this.#checkHealth();
   }
 
   end(reason: ControlPlaneError): void {
     if (this.#over) return;
     this.#over = true;
+    this.#cancelHealthCheck();
     this.#receiver?.end(reason);
     this.#sender?.end(reason);
+    this.#heartbeat?.end(reason);
     this.#events.over(reason, this.#subscription);
   }
 
@@ -91,38 +106,71 @@ export class Connection {
 
   #receive(send: StreamOut<DeltaDiscoveryRequest>): Receiver {
     const { hello, metadata, syncer } = this.#parts;
-    const receiver = new Receiver({
+    return new Receiver({
       zone: hello.zone,
       metadata,
-      apply: (type, response, first) => syncer.apply(type, response, { replace: first, takeOver: this.#adopting }),
+      apply: (type, response, replace) => syncer.apply(type, response, { replace, takeOver: this.#adopting }),
       send,
       events: {
-        objectTo: (type, response, first) => this.#objectTo(type, response, first),
-        applied: (type, nonce, error, first) => {
-          this.#subscription.count(type, 'sent');
-          this.#subscription.count(type, error === undefined ? 'acknowledged' : 'rejected');
-          this.#events.applied(type, nonce, error);
-          if (first && type === IDENTITY) receiver.subscribe(...THE_REST);
-          else if (first && receiver.complete) this.#events.inSync(this.#subscription);
+        welcomed: ({ resumes }) => {
+          this.#resumes = resumes;
         },
+        objectTo: (type, response, first) => this.#objectTo(type, response, first),
+        applied: (type, nonce, error, first) => this.#applied(type, nonce, error, first),
         over: (reason) => this.end(reason),
       },
     });
-    return receiver;
+  }
+
+  #applied(type: ResourceType, nonce: string, error: string | undefined, first: boolean): void {
+    this.#subscription.count(type, 'sent');
+    this.#subscription.count(type, error === undefined ? 'acknowledged' : 'rejected');
+    this.#events.applied(type, nonce, error);
+    if (!first) return;
+    if (type === IDENTITY) this.#askForTheRest();
+    else if (this.#receiver?.complete) {
+      this.#events.inSync(this.#subscription);
+      this.#listen();
+    }
+  }
+
+  /** Where another link ended this one goes on: global is shown what is here, and sends what is not. */
+  #askForTheRest(): void {
+    const { view } = this.#parts;
+    for (const type of THE_REST) {
+      const mirrored = () => versionsOf(view.list(type).filter(mirrorOfGlobal.owns));
+      this.#receiver?.subscribe(type, this.#resumes && !this.#adopting ? mirrored() : undefined);
+    }
+  }
+
+  #listen(): void {
+    const reports = deferred<ZoneReport>();
+    this.#heartbeat = reports.stream;
+    const stream = this.#link.heartbeat({
+      message: (report) => reports.stream.send(this.#events.heard(report)),
+      closed: (reason) => {
+        if (reason?.code === 'unimplemented') this.#events.mute();
+        else this.end(reason ?? lost());
+      },
+    });
+    reports.resolve(stream);
+  }
+
+  /** Kuma's globals cut a zone that promised to say that it lives and does not. */
+  async #checkHealth(): Promise<void> {
+    try {
+      const wait = (await this.#link.healthCheck()) || USUAL_HEALTH_CHECK_MS;
+      if (!this.#over) this.#cancelHealthCheck = this.#parts.clock.after(wait, () => void this.#checkHealth());
+    } catch (error) {
+      const reason = ControlPlaneError.from(error);
+      if (reason.code !== 'unimplemented') this.end(reason);
+    }
   }
 
   #send(send: StreamOut<Uint8Array>): Sender {
     const { outbox, clock, entropy, log } = this.#parts;
-    const lost = new ControlPlaneError('unavailable', 'global ended the stream');
-    return new Sender({
-      peer: 'global',
-      outbox,
-      send,
-      clock,
-      entropy,
-      log,
-      ended: (reason) => this.end(reason ?? lost),
-    });
+    const ended = (reason: ControlPlaneError | undefined) => this.end(reason ?? lost());
+    return new Sender({ peer: 'global', outbox, send, clock, entropy, log, ended });
   }
 
   #objectTo(type: ResourceType, response: DeltaDiscoveryResponse, first: boolean): string | undefined {
@@ -144,6 +192,10 @@ export class Connection {
       `its keys would replace those that this zone has. To adopt it, start the zone with KOGUMA_MULTIZONE_ZONE_ADOPT_CLUSTER_ID=${told}`
     );
   }
+}
+
+function lost(): ControlPlaneError {
+  return new ControlPlaneError('unavailable', 'global ended the stream');
 }
 
 function idToldBy(response: DeltaDiscoveryResponse): string | undefined {

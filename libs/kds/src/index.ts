@@ -2,7 +2,7 @@ export { clusterIdOf } from './connection.js';
 export { grpcDial } from './grpc/grpc-dial.js';
 export { KdsModule, KdsTransport } from './grpc/kds.module.js';
 export { KdsServer } from './kds-server.js';
-export type { Dial, Hello, KdsEndpoint, Link, StreamIn, StreamOut } from './link.js';
+export { type Dial, type Hello, type KdsEndpoint, type Link, PINGS, type StreamIn, type StreamOut } from './link.js';
 export { type MemoryNetwork, memoryNetwork, type Weather } from './memory-link.js';
 export { Outbox } from './outbox.js';
 export {

@@ -1,7 +1,16 @@
-import { type Clock, ControlPlaneError, type Entropy, type Log, rfc3339, type Tasks, VERSION } from '@koguma/core';
-import { isLabel, LABEL_RULE, type ResourceManager, type ResourceView, typesThatCross } from '@koguma/resources';
+import { type Clock, ControlPlaneError, type Entropy, type Log, sleep, type Tasks, VERSION } from '@koguma/core';
+import {
+  type Insights,
+  isLabel,
+  LABEL_RULE,
+  type ResourceManager,
+  type ResourceView,
+  typesThatCross,
+} from '@koguma/resources';
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
-import type { Hello, KdsEndpoint, StreamIn, StreamOut } from './link.js';
+import type { GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
+import { Heart } from './heart.js';
+import { type Hello, heldUntil, type KdsEndpoint, PINGS, type StreamIn, type StreamOut } from './link.js';
 import type { Outbox } from './outbox.js';
 import { Receiver } from './receiver.js';
 import { Sender } from './sender.js';
@@ -9,43 +18,60 @@ import { Subscription } from './subscription.js';
 import { mirrorOfZone } from './sync-policy.js';
 import { Syncer } from './syncer.js';
 import { registerZone, ZoneInsights } from './zone-insights.js';
+import { type ZoneStatus, zoneStatus } from './zone-status.js';
 
 interface Parts {
   readonly manager: ResourceManager;
   readonly view: ResourceView;
+  readonly insights: Insights;
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
   readonly tasks: Tasks;
   readonly instanceId: string;
-  readonly flushIntervalMs: number;
+  readonly settings: KdsServerSettings;
 }
 
-/** A zone's two streams, while they are open. */
-interface Session {
-  readonly zone: string;
+/** Durations in milliseconds. */
+export interface KdsServerSettings {
+  /** How often zones are told what global has (koguma.v1). */
+  readonly heartbeatInterval: number;
+  /** Kuma's: how often a zone should say that it lives, and after how long without a word it is cut; 0: not at all. */
+  readonly zoneHealthCheck: { readonly pollInterval: number; readonly timeout: number };
+}
+
+/** One stream of a zone, while it is open: what is known of it belongs to the stream, never to the zone's name. */
+interface OpenStream {
+  readonly hello: Hello;
+  /** On `wall`. */
   readonly since: number;
-  readonly sender: Sender;
+  /** When its zone last said that it lives, on `mono`. */
+  lastSign: number;
+  /** Of the stream that carries what zones get. */
+  readonly sender?: Sender;
+  end(reason: ControlPlaneError): void;
 }
 
 /** Global's side of KDS: takes the zones' streams, and knows who is connected and how far each one is. */
 export class KdsServer implements KdsEndpoint {
   readonly #parts: Parts;
   readonly #insights: ZoneInsights;
-  readonly #sessions = new Set<Session>();
-  readonly #receivers = new Set<Receiver>();
+  readonly #heart: Heart;
+  readonly #streams = new Set<OpenStream>();
   readonly #lastSeen = new Map<string, number>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    const { settings, outbox, clock, tasks } = parts;
     this.#insights = new ZoneInsights(parts);
-    parts.tasks.start('kds: zone insights', (signal) => this.#insights.run(signal));
+    this.#heart = new Heart({ outbox, clock, intervalMs: settings.heartbeatInterval });
+    if (settings.zoneHealthCheck.timeout > 0) tasks.start('kds: zone watch', (signal) => this.#cutTheSilent(signal));
   }
 
   /** @throws ControlPlaneError `invalid` for a peer that does not say which zone it is */
   globalToZone(hello: Hello, send: StreamOut<Uint8Array>): StreamIn<DeltaDiscoveryRequest> {
-    const { outbox, clock, entropy, log, instanceId } = this.#parts;
+    const { view, outbox, clock, entropy, log, instanceId } = this.#parts;
     const { zone } = checked(hello);
     const subscription = new Subscription(clock, entropy.uuid(), instanceId);
     const sender = new Sender({
@@ -61,17 +87,19 @@ export class KdsServer implements KdsEndpoint {
         this.#insights.changed(zone);
       },
       ended: (reason) => {
-        this.#sessions.delete(session);
+        this.#streams.delete(stream);
         this.#lastSeen.set(zone, clock.wall());
         this.#insights.closed(zone, subscription);
         log.info('zone disconnected', { zone, reason: reason?.message ?? 'the zone ended the stream' });
       },
     });
-    const session: Session = { zone, since: clock.wall(), sender };
-    this.#sessions.add(session);
+    const stream = this.#opened(hello, sender);
     log.info('zone connected', { zone, version: hello.version });
-    this.#register(session, subscription);
-    return sender;
+    this.#register(stream, subscription);
+    // What a zone got from another replica is in the store, and must not be taken back by one that lags behind.
+    return heldUntil(view.caughtUp(), sender, (cause) =>
+      sender.end(new ControlPlaneError('unavailable', 'the store cannot be read now', { cause })),
+    );
   }
 
   /** Asks the zone for its proxies, and keeps what it sends as the zone's. */
@@ -82,52 +110,95 @@ export class KdsServer implements KdsEndpoint {
     const receiver = new Receiver({
       zone,
       metadata: { version: { kumaCp: { version: VERSION } }, config: '', 'control-plane-id': instanceId },
-      apply: (type, response, first) => syncer.apply(type, response, { replace: first }),
+      apply: (type, response, replace) => syncer.apply(type, response, { replace }),
       send,
       events: {
         applied: (type, _nonce, error) =>
           error !== undefined && log.warn('refused a part of what a zone sent', { zone, type, error }),
-        over: () => this.#receivers.delete(receiver),
+        over: () => this.#streams.delete(stream),
       },
     });
-    this.#receivers.add(receiver);
-    receiver.subscribe(...typesThatCross('to-global'));
+    const stream = this.#opened(hello, receiver);
+    for (const type of typesThatCross('to-global')) receiver.subscribe(type);
     return receiver;
+  }
+
+  heartbeat(hello: Hello, send: StreamOut<GlobalReport>): StreamIn<ZoneReport> {
+    return this.#heart.accept(checked(hello), send);
+  }
+
+  healthCheck(hello: Hello): number {
+    const { zone, instanceId } = checked(hello);
+    for (const stream of this.#streams) {
+      if (stream.hello.zone === zone && stream.hello.instanceId === instanceId)
+        stream.lastSign = this.#parts.clock.mono();
+    }
+    this.#insights.checked(zone);
+    return this.#parts.settings.zoneHealthCheck.pollInterval;
   }
 
   /** Tells every zone to come back later. */
   stop(): void {
     const goingAway = new ControlPlaneError('unavailable', 'this global control plane is stopping');
-    for (const { sender } of [...this.#sessions]) sender.end(goingAway);
-    for (const receiver of [...this.#receivers]) receiver.end(goingAway);
+    this.#heart.stop(goingAway);
+    for (const stream of [...this.#streams]) stream.end(goingAway);
   }
 
   /** For `GET /koguma/sync`: each zone that is known, whether it is connected, and how far it is with each type. */
   report(): object {
     const { view } = this.#parts;
-    const zones = view.list('Zone').map(({ name, spec }) => {
-      const session = [...this.#sessions].findLast((one) => one.zone === name);
-      const seen = this.#lastSeen.get(name);
-      return {
-        zone: name,
-        enabled: spec.enabled ?? true,
-        state: session ? 'Online' : 'Offline',
-        since: session ? rfc3339(session.since) : seen === undefined ? null : rfc3339(seen),
-        types: session?.sender.report() ?? [],
-      };
+    return { mode: 'global', revision: view.revision, zones: view.list('Zone').map((zone) => this.#statusOf(zone)) };
+  }
+
+  #statusOf({ name, spec }: { readonly name: string; readonly spec: { readonly enabled?: unknown } }): ZoneStatus {
+    const newest = [...this.#streams].findLast(({ hello, sender }) => sender && hello.zone === name);
+    return zoneStatus({
+      zone: name,
+      enabled: spec.enabled !== false,
+      now: this.#parts.clock.wall(),
+      staleAfterMs: this.#heart.staleAfterMs,
+      lastSeen: this.#lastSeen.get(name),
+      connection: newest && {
+        since: newest.since,
+        types: newest.sender?.report() ?? [],
+        heard: this.#heart.heardFrom(newest.hello),
+      },
     });
-    return { mode: 'global', revision: view.revision, zones };
+  }
+
+  #opened(hello: Hello, side: Sender | Receiver): OpenStream {
+    const { clock } = this.#parts;
+    const sender = side instanceof Sender ? { sender: side } : {};
+    const end = (reason: ControlPlaneError) => side.end(reason);
+    const stream: OpenStream = { hello, since: clock.wall(), lastSign: clock.mono(), ...sender, end };
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  /** Kuma's ZoneWatch: a zone that promised to say that it lives, and does not, has to dial again. */
+  async #cutTheSilent(signal: AbortSignal): Promise<void> {
+    const { clock, settings, log } = this.#parts;
+    const { pollInterval, timeout } = settings.zoneHealthCheck;
+    const silent = new ControlPlaneError('unavailable', 'the zone did not say in time that it lives');
+    while (!signal.aborted) {
+      await sleep(clock, pollInterval, signal);
+      for (const stream of [...this.#streams]) {
+        if (!stream.hello.features.includes(PINGS) || clock.mono() - stream.lastSign <= timeout) continue;
+        log.warn('a zone is silent, its stream is ended', { zone: stream.hello.zone });
+        stream.end(silent);
+      }
+    }
   }
 
   /** A zone that cannot be written down now is told to come back, or nobody would see it. */
-  #register({ zone, sender }: Session, subscription: Subscription): void {
+  #register({ hello: { zone }, end }: OpenStream, subscription: Subscription): void {
     const { manager, view, clock, tasks } = this.#parts;
     tasks.start(`kds: register zone ${zone}`, async () => {
       try {
         await registerZone(manager, view, clock, zone);
         this.#insights.opened(zone, subscription);
       } catch (error) {
-        sender.end(new ControlPlaneError('unavailable', 'the zone cannot be registered now', { cause: error }));
+        end(new ControlPlaneError('unavailable', 'the zone cannot be registered now', { cause: error }));
       }
     });
   }

@@ -1,6 +1,7 @@
 import { type Clock, ControlPlaneError } from '@koguma/core';
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
-import type { Dial, KdsEndpoint, StreamIn, StreamOut } from './link.js';
+import { GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
+import { type Dial, type Hello, type KdsEndpoint, type Link, type StreamIn, type StreamOut, WELCOME } from './link.js';
 
 type Direction = 'to-global' | 'to-zone';
 
@@ -16,8 +17,8 @@ export interface Weather {
 
 export interface MemoryNetwork {
   readonly dial: Dial;
-  /** Breaks every connection: both ends see it at once, as with a reset. */
-  breakAll(): void;
+  /** Breaks every connection, or those to one global: both ends see it at once, as with a reset. */
+  breakAll(global?: KdsEndpoint): void;
 }
 
 /** How messages of one direction are written, and read at the other end. */
@@ -34,63 +35,116 @@ const responses: Codec<DeltaDiscoveryResponse> = {
   encode: (message) => DeltaDiscoveryResponse.encode(message).finish(),
   decode: (bytes) => DeltaDiscoveryResponse.decode(bytes),
 };
+const globalReports: Codec<GlobalReport> = {
+  encode: (message) => GlobalReport.encode(message).finish(),
+  decode: (bytes) => GlobalReport.decode(bytes),
+};
+const zoneReports: Codec<ZoneReport> = {
+  encode: (message) => ZoneReport.encode(message).finish(),
+  decode: (bytes) => ZoneReport.decode(bytes),
+};
 const writtenResponses: Codec<Uint8Array, DeltaDiscoveryResponse> = { ...responses, encode: (bytes) => bytes };
 
 /**
  * A link without sockets: messages are really written and read again, and travel on the given clock, so that tests
- * and simulations decide what arrives, and when. `endpoint` answers undefined while global is down.
+ * and simulations decide what arrives, and when. `endpoint` answers undefined while no global can be reached; it is
+ * asked once for each connection.
  */
 export function memoryNetwork(endpoint: () => KdsEndpoint | undefined, clock: Clock, weather: Weather): MemoryNetwork {
-  const open = new Set<{ reset(why: string): void }>();
+  const open = new Set<OpenPipe>();
+  return {
+    dial: (hello) => new MemoryLink({ hello, endpoint, clock, weather, open }),
+    breakAll: (global) => {
+      for (const pipe of [...open]) {
+        if (global === undefined || pipe.global === global) pipe.reset('the connection was reset');
+      }
+    },
+  };
+}
 
-  const connect = <Up, UpRead, Down, DownRead>(
+interface OpenPipe {
+  readonly global: KdsEndpoint | undefined;
+  reset(why: string): void;
+}
+
+interface LinkParts {
+  readonly hello: Hello;
+  readonly endpoint: () => KdsEndpoint | undefined;
+  readonly clock: Clock;
+  readonly weather: Weather;
+  readonly open: Set<OpenPipe>;
+}
+
+/** One connection: all of its streams go to the global that answered first. */
+class MemoryLink implements Link {
+  readonly #parts: LinkParts;
+  readonly #streams: { end(): void }[] = [];
+  #global: KdsEndpoint | undefined;
+
+  constructor(parts: LinkParts) {
+    this.#parts = parts;
+  }
+
+  globalToZone(zone: StreamIn<DeltaDiscoveryResponse>): StreamOut<DeltaDiscoveryRequest> {
+    const { hello } = this.#parts;
+    return this.#connect(requests, writtenResponses, zone, (global, send) => global.globalToZone(hello, send));
+  }
+
+  zoneToGlobal(zone: StreamIn<DeltaDiscoveryRequest>): StreamOut<Uint8Array> {
+    const { hello } = this.#parts;
+    return this.#connect(writtenResponses, requests, zone, (global, send) => global.zoneToGlobal(hello, send));
+  }
+
+  heartbeat(zone: StreamIn<GlobalReport>): StreamOut<ZoneReport> {
+    const { hello } = this.#parts;
+    return this.#connect(zoneReports, globalReports, zone, (global, send) => global.heartbeat(hello, send));
+  }
+
+  /** There and back; that no answer comes is told to the zone by its streams. */
+  healthCheck(): Promise<number> {
+    const { hello, clock, weather } = this.#parts;
+    return new Promise((resolve) => {
+      clock.after(weather.delay(), () => {
+        const global = this.#reached();
+        if (!global || weather.blocked('to-zone')) return;
+        const wait = global.healthCheck(hello);
+        clock.after(weather.delay(), () => resolve(wait));
+      });
+    });
+  }
+
+  close(): void {
+    for (const stream of this.#streams) stream.end();
+  }
+
+  #reached(): KdsEndpoint | undefined {
+    if (this.#parts.weather.blocked('to-global')) return undefined;
+    this.#global ??= this.#parts.endpoint();
+    return this.#global;
+  }
+
+  #connect<Up, UpRead, Down, DownRead>(
     up: Codec<Up, UpRead>,
     down: Codec<Down, DownRead>,
     zone: StreamIn<DownRead>,
     accept: (global: KdsEndpoint, send: StreamOut<Down>) => StreamIn<UpRead>,
-  ): StreamOut<Up> => {
-    const pipe = new Pipe<Up, UpRead, Down, DownRead>({
-      clock,
-      weather,
-      up,
-      down,
-      zone,
-      over: () => open.delete(pipe),
-    });
+  ): StreamOut<Up> {
+    const { clock, weather, open } = this.#parts;
+    const over = () => open.delete(pipe);
+    const pipe = new Pipe<Up, UpRead, Down, DownRead>({ clock, weather, up, down, zone, over });
     open.add(pipe);
     clock.after(weather.delay(), () => {
-      const global = weather.blocked('to-global') ? undefined : endpoint();
+      const global = this.#reached();
       if (!global) return pipe.reset('global cannot be reached');
       try {
-        pipe.arrive(accept(global, pipe.fromGlobal));
+        pipe.arrive(global, (send) => accept(global, send));
       } catch (error) {
         pipe.reset((error as Error).message);
       }
     });
+    this.#streams.push(pipe.fromZone);
     return pipe.fromZone;
-  };
-
-  return {
-    dial: (hello) => {
-      const streams: { end(): void }[] = [];
-      const keep = <S extends { end(): void }>(stream: S): S => {
-        streams.push(stream);
-        return stream;
-      };
-      return {
-        globalToZone: (zone) =>
-          keep(connect(requests, writtenResponses, zone, (global, send) => global.globalToZone(hello, send))),
-        zoneToGlobal: (zone) =>
-          keep(connect(writtenResponses, requests, zone, (global, send) => global.zoneToGlobal(hello, send))),
-        close: () => {
-          for (const stream of streams) stream.end();
-        },
-      };
-    },
-    breakAll: () => {
-      for (const pipe of [...open]) pipe.reset('the connection was reset');
-    },
-  };
+  }
 }
 
 interface PipeParts<Up, UpRead, Down, DownRead> {
@@ -108,7 +162,10 @@ class Pipe<Up, UpRead, Down, DownRead> {
   readonly fromGlobal: StreamOut<Down>;
   readonly #parts: PipeParts<Up, UpRead, Down, DownRead>;
   #global: StreamIn<UpRead> | undefined;
+  #endpoint: KdsEndpoint | undefined;
   #early: UpRead[] = [];
+  /** When the last message of each direction arrives: order is kept. */
+  readonly #free: Record<Direction, number> = { 'to-global': 0, 'to-zone': 0 };
   #over = false;
 
   constructor(parts: PipeParts<Up, UpRead, Down, DownRead>) {
@@ -123,14 +180,17 @@ class Pipe<Up, UpRead, Down, DownRead> {
     };
   }
 
-  /** Global accepted the stream: what came before goes to it now. */
-  arrive(global: StreamIn<UpRead>): void {
-    if (this.#over) {
-      global.closed(undefined);
-      return;
-    }
-    this.#global = global;
-    for (const message of this.#early.splice(0)) global.message(message);
+  get global(): KdsEndpoint | undefined {
+    return this.#endpoint;
+  }
+
+  /** The stream is at global: it says what it is, takes the stream, and then what came before. */
+  arrive(endpoint: KdsEndpoint, accept: (send: StreamOut<Down>) => StreamIn<UpRead>): void {
+    this.#endpoint = endpoint;
+    if (this.#over) return;
+    this.#travel('to-zone', () => this.#parts.zone.welcomed?.(WELCOME));
+    this.#global = accept(this.fromGlobal);
+    for (const message of this.#early.splice(0)) this.#global.message(message);
   }
 
   reset(why: string): void {
@@ -142,17 +202,21 @@ class Pipe<Up, UpRead, Down, DownRead> {
   }
 
   #lane<W, R>(direction: Direction, codec: Codec<W, R>, deliver: (message: R) => void): (message: W) => void {
-    const { clock, weather } = this.#parts;
-    let free = 0;
     return (message) => {
       if (this.#over) return;
       const bytes = codec.encode(message);
-      weather.tap?.(direction, bytes);
-      free = Math.max(free, clock.mono() + weather.delay());
-      clock.after(free - clock.mono(), () => {
-        if (!this.#over && !weather.blocked(direction)) deliver(codec.decode(bytes));
-      });
+      this.#parts.weather.tap?.(direction, bytes);
+      this.#travel(direction, () => deliver(codec.decode(bytes)));
     };
+  }
+
+  #travel(direction: Direction, arrive: () => void): void {
+    const { clock, weather } = this.#parts;
+    const due = Math.max(this.#free[direction], clock.mono() + weather.delay());
+    this.#free[direction] = due;
+    clock.after(due - clock.mono(), () => {
+      if (!this.#over && !weather.blocked(direction)) arrive();
+    });
   }
 
   #toGlobal(message: UpRead): void {

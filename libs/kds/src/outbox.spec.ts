@@ -1,5 +1,9 @@
 import { joseCrypto, secretSpec } from '@koguma/auth';
+import { SILENT } from '@koguma/core';
+import type { Draft } from '@koguma/resources';
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import { FROM_NOTHING, type Outbox } from './outbox.js';
 import { deleteSecret, type End, end, LIST, namesIn, outboxOf, putSecret } from './two-ends.contract.js';
 
@@ -38,6 +42,22 @@ describe('the outbox', () => {
     expect(outbox.response('GlobalSecret', from).bytes).toBe(outbox.response('GlobalSecret', from).bytes);
   });
 
+  it('gives a zone that shows what it has what it lacks, and names what is gone', async () => {
+    const mine = { 'kuma.io/kds-sync': 'enabled' };
+    for (const name of ['same', 'changed', 'gone']) await putSecret(global, name, 'a', mine);
+    const had = DeltaDiscoveryResponse.decode(outbox.response('GlobalSecret', FROM_NOTHING).bytes).resources;
+    await putSecret(global, 'changed', 'b', mine);
+    await deleteSecret(global, 'gone');
+    await putSecret(global, LIST, 'c');
+    const have = Object.fromEntries(had.map(({ name, version }) => [name, version]));
+    const { bytes, to } = outbox.difference('GlobalSecret', { ...have, 'never.': 'x' });
+    expect({ ...namesIn(bytes), to }).toEqual({
+      sent: ['changed.', `${LIST}.`],
+      removed: ['gone.', 'never.'],
+      to: outbox.latest('GlobalSecret'),
+    });
+  });
+
   it('says nothing of a write that changes nothing for zones', async () => {
     await putSecret(global, LIST, 'a');
     const before = outbox.latest('GlobalSecret');
@@ -62,19 +82,14 @@ describe('the outbox', () => {
     expect(namesIn(outbox.response('GlobalSecret', sent).bytes).removed).toEqual(['zone-token-signing-public-key-3.']);
   });
 
-  it('leaves out a key that cannot be converted, and sends the rest', async () => {
-    await global.manager.system(async (tx) => {
-      const times = { labels: {}, creationTime: 0, modificationTime: 0 };
-      await tx.create({
-        type: 'GlobalSecret',
-        mesh: '',
-        name: 'zone-token-signing-key-9',
-        spec: secretSpec('no key'),
-        ...times,
-      });
-      await tx.create({ type: 'GlobalSecret', mesh: '', name: LIST, spec: secretSpec('a'), ...times });
-    });
-    expect(namesIn(outbox.response('GlobalSecret', FROM_NOTHING).bytes).sent).toEqual([`${LIST}.`]);
+  it('leaves out a key that cannot be converted, names it, and sends the rest', async () => {
+    await store({ 'zone-token-signing-key-9': 'no key', [LIST]: 'a' });
+    expect(allThereIs()).toEqual([`${LIST}.`]);
+    expect(outbox.trouble('GlobalSecret')).toMatch(
+      /^GlobalSecret "zone-token-signing-key-9" cannot be sent: is not an RSA key/,
+    );
+    await deleteSecret(global, 'zone-token-signing-key-9');
+    expect(outbox.trouble('GlobalSecret')).toBeUndefined();
   });
 
   it('obeys the labels that send or keep a secret', async () => {
@@ -84,3 +99,82 @@ describe('the outbox', () => {
     expect(namesIn(outbox.response('GlobalSecret', FROM_NOTHING).bytes).sent).toEqual(['mine.']);
   });
 });
+
+describe('an outbox that holds more of a type than one message takes', () => {
+  const LIMIT = 10_000;
+  const [BIG, BIGGER, SMALL] = ['zone-token-revocations', 'zone-ingress-token-revocations', 'mine'];
+  let errors: unknown[];
+  beforeEach(() => {
+    errors = [];
+    outbox = outboxOf(global, LIMIT, { ...SILENT, error: (_, fields) => errors.push(fields?.resource) });
+  });
+
+  it('leaves out the biggest until the rest fits, and names what it leaves out', async () => {
+    await store({ [BIG]: 'x'.repeat(6_000), [BIGGER]: 'x'.repeat(7_000), [SMALL]: 'x' });
+    expect(allThereIs()).toEqual([`${SMALL}.`, `${BIG}.`]);
+    expect(outbox.trouble('GlobalSecret')).toBe(
+      `GlobalSecret "${BIGGER}" is not sent: ` +
+        'all GlobalSecret resources together are larger than the 10000 bytes that can be sent of a type',
+    );
+    expect(outbox.trouble('Mesh')).toBeUndefined();
+    await store({ 'another-small-one': 'x' });
+    expect(errors).toEqual([`GlobalSecret "${BIGGER}"`]); // once
+  });
+
+  it('leaves out one that is larger than a message by itself', async () => {
+    await store({ [BIG]: 'x'.repeat(LIMIT), [SMALL]: 'x' });
+    expect(allThereIs()).toEqual([`${SMALL}.`]);
+  });
+
+  it('has the same for a zone that is there already as for one that comes: what does not fit any more is taken back', async () => {
+    await store({ [BIG]: 'x'.repeat(6_000), [SMALL]: 'x' });
+    const from = outbox.latest('GlobalSecret');
+    await store({ [BIGGER]: 'x'.repeat(5_000) });
+    expect(namesIn(outbox.response('GlobalSecret', from).bytes)).toEqual({
+      sent: [`${BIGGER}.`],
+      removed: [`${BIG}.`],
+    });
+    expect(allThereIs()).toEqual([`${SMALL}.`, `${BIGGER}.`]);
+  });
+
+  it('sends what it left out as soon as there is room', async () => {
+    await store({ [BIG]: 'x'.repeat(6_000), [BIGGER]: 'x'.repeat(7_000) });
+    const from = outbox.latest('GlobalSecret');
+    await deleteSecret(global, BIG);
+    expect(namesIn(outbox.response('GlobalSecret', from).bytes)).toEqual({
+      sent: [`${BIGGER}.`],
+      removed: [`${BIG}.`],
+    });
+    expect(outbox.trouble('GlobalSecret')).toBeUndefined();
+  });
+
+  it('never writes a first response beyond the limit, and leaves out nothing without need', async () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: LIMIT }), { maxLength: 30 });
+    await fc.assert(
+      fc.asyncProperty(sizes, async (texts) => {
+        global = await end();
+        outbox = outboxOf(global, LIMIT);
+        await store(Object.fromEntries(texts.map((size, index) => [`secret-${index}`, 'x'.repeat(size)])));
+        const { bytes } = outbox.response('GlobalSecret', FROM_NOTHING);
+        expect(bytes.length).toBeLessThanOrEqual(LIMIT);
+        const generous = texts.reduce((sum, size) => sum + size + 400, 600);
+        if (generous <= LIMIT) expect(namesIn(bytes).sent).toHaveLength(texts.length);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+const allThereIs = () => namesIn(outbox.response('GlobalSecret', FROM_NOTHING).bytes).sent;
+
+/** Puts GlobalSecrets past the rules for people, as an older store would have them. */
+async function store(texts: Readonly<Record<string, string>>): Promise<void> {
+  const times = { creationTime: 0, modificationTime: 0 };
+  const labels = { 'kuma.io/kds-sync': 'enabled' };
+  await global.manager.system(async (tx) => {
+    for (const [name, text] of Object.entries(texts)) {
+      const draft: Draft = { type: 'GlobalSecret', mesh: '', name, spec: secretSpec(text), labels, ...times };
+      await tx.create(draft);
+    }
+  });
+}

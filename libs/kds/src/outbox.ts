@@ -1,12 +1,15 @@
 import type { Log } from '@koguma/core';
 import {
+  describe,
   type Entry,
-  keyText,
+  type Feed,
+  isInsight,
   type Resource,
   type ResourceKey,
   type ResourceType,
-  type ResourceView,
+  type Revision,
 } from '@koguma/resources';
+import { beyond, sizeInResponse } from './fitting.js';
 import { DeltaDiscoveryResponse, type Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
 import { type Crossing, encodeResource, wireName } from './wire.js';
 
@@ -25,14 +28,19 @@ interface Item {
   readonly resource: WireResource | undefined;
   /** The revision at which this item last changed. */
   readonly at: number;
+  /** It is there and is not sent, because not all of its type fits into one message. */
+  readonly keptBack: boolean;
 }
 
 interface Shelf {
+  readonly source: Source;
   readonly items: Map<string, Item>;
   /** The revision of the last change of any item. */
   latest: number;
   /** Responses by where they start from, good until the next change. */
   readonly responses: Map<number, EncodedResponse>;
+  /** What cannot be written, by name, with the reason. */
+  readonly unwritable: Map<string, string>;
 }
 
 /** What leaves a control plane in one direction, and in what form. */
@@ -46,9 +54,21 @@ export interface Departures {
   crossing(resource: Resource): Crossing | undefined;
 }
 
+/** What is to leave, as of a revision that only grows: the view, and the insights. */
+interface Source {
+  readonly revision: Revision;
+  get(key: ResourceKey): Resource | undefined;
+  list(type: ResourceType): readonly Resource[];
+  onChange(listener: (change: Feed) => void): void;
+}
+
 interface Parts {
-  readonly view: ResourceView;
+  readonly view: Source;
+  /** Where counters are, which the view does not hold; for those who send them. */
+  readonly insights?: Source;
   readonly departures: Departures;
+  /** Bytes of the largest message. A first response holds all of a type, so this is the most that a type can have. */
+  readonly limit: number;
   readonly log: Log;
 }
 
@@ -66,13 +86,23 @@ export class Outbox {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    for (const type of parts.departures.types)
-      this.#shelves.set(type, { items: new Map(), latest: parts.view.revision.n, responses: new Map() });
-    this.#replaceAll(parts.view.revision.n);
-    parts.view.onChange(({ reset, entries, revision }) => {
-      const changed = reset ? this.#replaceAll(revision.n) : this.#follow(entries, revision.n);
-      if (changed.length > 0) for (const listener of this.#listeners) listener(changed);
-    });
+    const { view, insights = view, departures } = parts;
+    for (const type of departures.types) {
+      const source = isInsight(type) ? insights : view;
+      const { n: latest } = source.revision;
+      this.#shelves.set(type, { source, items: new Map(), latest, responses: new Map(), unwritable: new Map() });
+    }
+    for (const source of new Set([view, insights])) {
+      this.#replaceAll(source, source.revision.n);
+      source.onChange(({ reset, entries, revision }) => {
+        const changed = reset ? this.#replaceAll(source, revision.n) : this.#follow(entries, revision.n);
+        if (changed.length > 0) for (const listener of this.#listeners) listener(changed);
+      });
+    }
+  }
+
+  get types(): readonly ResourceType[] {
+    return this.#parts.departures.types;
   }
 
   /** Whether a peer that asks for a type gets an answer. */
@@ -90,19 +120,35 @@ export class Outbox {
     const shelf = this.#shelf(type);
     const known = shelf.responses.get(from);
     if (known) return known;
-    const items = [...shelf.items].filter(([, { at, resource }]) => (from === FROM_NOTHING ? resource : at > from));
-    const nonce = `${type}@${shelf.latest}`;
-    const bytes = DeltaDiscoveryResponse.encode({
-      systemVersionInfo: '',
-      typeUrl: type,
-      nonce,
-      resources: items.flatMap(([, { resource }]) => resource ?? []),
-      removedResources: items.filter(([, { resource }]) => !resource).map(([name]) => name),
-      controlPlane: { identifier: this.#parts.departures.sender },
-    }).finish();
-    const response = { bytes, nonce, to: shelf.latest };
+    const items = [...shelf.items]
+      .map(([name, item]) => ({ name, at: item.at, resource: sentOf(item) }))
+      .filter(({ at, resource }) => (from === FROM_NOTHING ? resource : at > from));
+    const response = this.#encodeResponse(
+      type,
+      items.flatMap(({ resource }) => resource ?? []),
+      items.filter(({ resource }) => !resource).map(({ name }) => name),
+    );
     shelf.responses.set(from, response);
     return response;
+  }
+
+  /** What brings a peer that shows what it has, as versions by name, to {@link latest}. */
+  difference(type: ResourceType, have: Readonly<Record<string, string>>): EncodedResponse {
+    const { items } = this.#shelf(type);
+    const sent = new Map([...items].map(([name, item]) => [name, sentOf(item)]));
+    return this.#encodeResponse(
+      type,
+      [...sent].flatMap(([name, resource]) => (resource && have[name] !== resource.version ? resource : [])),
+      Object.keys(have).filter((name) => !sent.get(name)),
+    );
+  }
+
+  /** What of a type is not sent to anybody, and why, for people; undefined when all is. */
+  trouble(type: ResourceType): string | undefined {
+    const { items, unwritable } = this.#shelf(type);
+    const tooLarge = [...items.values()].filter(({ keptBack }) => keptBack).map(({ source }) => describe(source));
+    const told = [...unwritable.values(), ...tooLarge.map((name) => `${name} is not sent: ${this.#tooLarge(type)}`)];
+    return told.length === 0 ? undefined : told.join('; ');
   }
 
   /** Calls `listener` with the types that changed, after the outbox holds the change. */
@@ -111,14 +157,22 @@ export class Outbox {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The view was read anew: what is not there any more is gone, and the rest is compared. */
-  #replaceAll(revision: number): ResourceType[] {
-    const { view } = this.#parts;
+  #encodeResponse(type: ResourceType, resources: WireResource[], removedResources: string[]): EncodedResponse {
+    const to = this.latest(type);
+    const nonce = `${type}@${to}`;
+    const controlPlane = { identifier: this.#parts.departures.sender };
+    const response = { systemVersionInfo: '', typeUrl: type, nonce, resources, removedResources, controlPlane };
+    return { bytes: DeltaDiscoveryResponse.encode(response).finish(), nonce, to };
+  }
+
+  /** A source was read anew: what is not there any more is gone, and the rest is compared. */
+  #replaceAll(source: Source, revision: number): ResourceType[] {
     const entries: Entry[] = [];
-    for (const [type, { items }] of this.#shelves) {
-      for (const resource of view.list(type)) entries.push({ key: resource, resource });
-      for (const { source } of items.values())
-        if (!view.get(source)) entries.push({ key: source, resource: undefined });
+    for (const [type, shelf] of this.#shelves) {
+      if (shelf.source !== source) continue;
+      for (const resource of source.list(type)) entries.push({ key: resource, resource });
+      for (const { source: key } of shelf.items.values())
+        if (!source.get(key)) entries.push({ key, resource: undefined });
     }
     return this.#follow(entries, revision);
   }
@@ -130,27 +184,53 @@ export class Outbox {
       const outKey = this.#parts.departures.keyThere(key);
       if (!shelf || !outKey) continue;
       const name = wireName(outKey);
-      const next = resource && this.#encode(resource);
-      const before = shelf.items.get(name)?.resource;
-      if (next?.version === before?.version) continue;
-      shelf.items.set(name, { source: key, resource: next, at: revision });
+      shelf.unwritable.delete(name);
+      const next = resource && this.#encode(resource, name, shelf);
+      const before = shelf.items.get(name);
+      if (next?.version === before?.resource?.version) continue;
+      shelf.items.set(name, { source: key, resource: next, at: revision, keptBack: before?.keptBack ?? false });
+      changed.add(key.type);
+    }
+    for (const type of changed) {
+      const shelf = this.#shelf(type);
+      this.#keepBack(type, shelf, revision);
       shelf.latest = revision;
       shelf.responses.clear();
-      changed.add(key.type);
     }
     return [...changed];
   }
 
-  #encode(resource: Resource): WireResource | undefined {
+  /** Without what does not fit into one message the others still go, and what is kept back goes as soon as it fits. */
+  #keepBack(type: ResourceType, { items }: Shelf, revision: number): void {
+    const sizes = [...items].flatMap(([name, { resource }]) =>
+      resource ? [[name, sizeInResponse(name, resource.resource?.value)] as const] : [],
+    );
+    const tooMuch = beyond(this.#parts.limit, new Map(sizes));
+    for (const [name, item] of items) {
+      const keptBack = tooMuch.has(name);
+      if (item.keptBack === keptBack) continue;
+      items.set(name, { ...item, keptBack, at: revision });
+      if (keptBack)
+        this.#parts.log.error('a resource is not sent', {
+          resource: describe(item.source),
+          error: this.#tooLarge(type),
+        });
+    }
+  }
+
+  #tooLarge(type: ResourceType): string {
+    return `all ${type} resources together are larger than the ${this.#parts.limit} bytes that can be sent of a type`;
+  }
+
+  #encode(resource: Resource, name: string, { unwritable }: Shelf): WireResource | undefined {
     try {
       const crossing = this.#parts.departures.crossing(resource);
       return crossing && encodeResource(crossing);
     } catch (error) {
       // One resource that cannot be written must not stop the others.
-      this.#parts.log.error('a resource cannot be sent', {
-        resource: keyText(resource),
-        error: (error as Error).message,
-      });
+      const { message } = error as Error;
+      unwritable.set(name, `${describe(resource)} cannot be sent: ${message}`);
+      this.#parts.log.error('a resource cannot be sent', { resource: describe(resource), error: message });
       return undefined;
     }
   }
@@ -160,4 +240,9 @@ export class Outbox {
     if (!shelf) throw new TypeError(`${type} does not cross this way`);
     return shelf;
   }
+}
+
+/** What others get of an item: nothing of what is gone, or does not fit. */
+function sentOf({ resource, keptBack }: Item): WireResource | undefined {
+  return keptBack ? undefined : resource;
 }

@@ -1,7 +1,7 @@
 import { ControlPlaneError } from '@koguma/core';
 import type { ResourceType } from '@koguma/resources';
 import { DeltaDiscoveryRequest, type DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
-import type { StreamIn, StreamOut } from './link.js';
+import type { StreamIn, StreamOut, Welcome } from './link.js';
 import type { Refusal } from './syncer.js';
 
 interface Parts {
@@ -9,14 +9,15 @@ interface Parts {
   readonly zone: string;
   /** What this side tells of itself in the first request of each type (Kuma's node metadata). */
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Applies a response; answers what was refused of it. */
-  readonly apply: (type: ResourceType, response: DeltaDiscoveryResponse, first: boolean) => Promise<Refusal[]>;
+  /** Applies a response, in place of everything that came before or on top of it; answers what was refused of it. */
+  readonly apply: (type: ResourceType, response: DeltaDiscoveryResponse, replace: boolean) => Promise<Refusal[]>;
   readonly send: StreamOut<DeltaDiscoveryRequest>;
   readonly events: ReceiverEvents;
 }
 
 /** What a receiver tells, and asks. */
 export interface ReceiverEvents {
+  welcomed?(welcome: Welcome): void;
   /** Before a response is applied: a text refuses it, and ends the stream. */
   objectTo?(type: ResourceType, response: DeltaDiscoveryResponse, first: boolean): string | undefined;
   /** A response was applied, all of it or, with an error, in part. */
@@ -27,16 +28,27 @@ export interface ReceiverEvents {
 
 /** One of a type is under way at a time; what is beyond that twice over does not follow the protocol. */
 const QUEUE_PER_TYPE = 2;
+/** An answer must fit into a message, however much of a response was refused. */
+const MOST_TOLD = 100;
+const LONGEST_TOLD = 1_000;
+
+/** What was asked for of a type. */
+interface Asked {
+  /** The peer was shown what is here already, and answers with the difference. */
+  readonly resumed: boolean;
+  /** The first response was applied. */
+  seen: boolean;
+}
 
 /**
  * The side of a KDS stream that asks and applies: on GlobalToZoneSync the zone, on ZoneToGlobalSync global. Responses
- * are applied one after another; the first of each type on the stream replaces all that the peer sent before.
+ * are applied one after another; the first of each type on the stream replaces all that the peer sent before, unless
+ * the stream goes on where another ended.
  */
 export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
   readonly #parts: Parts;
   readonly #queue: DeltaDiscoveryResponse[] = [];
-  /** Types that were asked for; true once their first response was applied. */
-  readonly #types = new Map<ResourceType, boolean>();
+  readonly #types = new Map<ResourceType, Asked>();
   #working = false;
   #over = false;
 
@@ -44,19 +56,27 @@ export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
     this.#parts = parts;
   }
 
-  /** Asks for everything of a type, and for what changes from then on. */
-  subscribe(...types: readonly ResourceType[]): void {
+  welcomed(welcome: Welcome): void {
+    this.#parts.events.welcomed?.(welcome);
+  }
+
+  /**
+   * Asks for everything of a type, and for what changes from then on.
+   * @param have what is here of it, as versions by name: only for a peer that said that it answers with the difference
+   */
+  subscribe(typeUrl: ResourceType, have?: Readonly<Record<string, string>>): void {
     const { zone, metadata, send } = this.#parts;
-    for (const typeUrl of types) {
-      this.#types.set(typeUrl, false);
-      const node = { id: zone, metadata };
-      send.send(DeltaDiscoveryRequest.fromPartial({ node, typeUrl, resourceNamesSubscribe: ['*'] }));
-    }
+    this.#types.set(typeUrl, { resumed: have !== undefined, seen: false });
+    const node = { id: zone, metadata };
+    const initialResourceVersions = have ?? {};
+    send.send(
+      DeltaDiscoveryRequest.fromPartial({ node, typeUrl, resourceNamesSubscribe: ['*'], initialResourceVersions }),
+    );
   }
 
   /** True when everything that was asked for came and was applied once. */
   get complete(): boolean {
-    return [...this.#types.values()].every((seen) => seen);
+    return [...this.#types.values()].every(({ seen }) => seen);
   }
 
   message(response: DeltaDiscoveryResponse): void {
@@ -102,19 +122,20 @@ export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
   async #handle(response: DeltaDiscoveryResponse): Promise<void> {
     const { events, apply } = this.#parts;
     const type = response.typeUrl as ResourceType;
-    const seen = this.#types.get(type);
-    if (seen === undefined) return; // never asked for; answering would pretend that it was applied
-    const objection = events.objectTo?.(type, response, !seen);
+    const asked = this.#types.get(type);
+    if (!asked) return; // never asked for; answering would pretend that it was applied
+    const first = !asked.seen;
+    const objection = events.objectTo?.(type, response, first);
     if (objection !== undefined) {
       this.#answer(type, response.nonce, objection);
       return this.end(new ControlPlaneError('conflict', objection));
     }
-    const refusals = await apply(type, response, !seen);
+    const refusals = await apply(type, response, first && !asked.resumed);
     if (this.#over) return;
-    const error = refusals.map(({ name, reason }) => `${name}: ${reason}`).join('\n') || undefined;
+    const error = told(refusals);
     this.#answer(type, response.nonce, error);
-    this.#types.set(type, true);
-    events.applied(type, response.nonce, error, !seen);
+    asked.seen = true;
+    events.applied(type, response.nonce, error, first);
   }
 
   #answer(typeUrl: ResourceType, responseNonce: string, error: string | undefined): void {
@@ -122,4 +143,11 @@ export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
     const nack = { ...answer, resourceNamesSubscribe: ['*'], errorDetail: { message: `user error\n${error}` } };
     this.#parts.send.send(DeltaDiscoveryRequest.fromPartial(error === undefined ? answer : nack));
   }
+}
+
+/** What was refused, for the peer and for people; undefined when nothing was. */
+function told(refusals: readonly Refusal[]): string | undefined {
+  const lines = refusals.slice(0, MOST_TOLD).map(({ name, reason }) => `${name}: ${reason}`.slice(0, LONGEST_TOLD));
+  if (refusals.length > MOST_TOLD) lines.push(`and ${refusals.length - MOST_TOLD} more`);
+  return lines.length === 0 ? undefined : lines.join('\n');
 }

@@ -55,6 +55,21 @@ describe('a zone’s stream on global', () => {
     expect(progress()).toMatchObject({ applied, sent: global.view.revision.n });
   });
 
+  it('lags since the oldest change that is not applied', async () => {
+    subscribe();
+    acknowledge();
+    expect(progress()).toMatchObject({ lagMs: 0 });
+    await putSecret(global, LIST, 'a');
+    global.clock.moveTo(1_000);
+    await putSecret(global, LIST, 'b');
+    global.clock.moveTo(3_000);
+    expect(progress()).toMatchObject({ lagMs: 3_000 });
+    acknowledge();
+    expect(progress()).toMatchObject({ lagMs: 2_000 });
+    acknowledge();
+    expect(progress()).toMatchObject({ lagMs: 0 });
+  });
+
   it('offers again what a zone refused, and does not let newer changes wait for it', async () => {
     subscribe();
     acknowledge();

@@ -7,6 +7,8 @@ import type { Outcome } from './subscription.js';
 
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
+/** Characters of what is kept of an error, for people. */
+const LONGEST_ERROR = 1_000;
 
 /** How far the peer is with one type; revisions are those of this store. */
 interface Progress {
@@ -16,6 +18,10 @@ interface Progress {
   /** Everything up to here was applied: acknowledged, with nothing refused before it. */
   applied: number | undefined;
   appliedAt: number | undefined;
+  /** When the oldest change was written that is not applied, on `mono`. */
+  behindSince: number | undefined;
+  /** When the first change was written that is not under way yet, on `mono`. */
+  waitingSince: number | undefined;
   inFlight: { readonly response: EncodedResponse; readonly from: number } | undefined;
   /** Something sent after this revision was refused, and will be sent again. */
   refusedSince: number | undefined;
@@ -30,8 +36,12 @@ export interface TypeReport {
   readonly type: ResourceType;
   readonly written: number;
   readonly sent: number;
+  readonly sentAt: string | null;
   readonly applied: number | null;
   readonly appliedAt: string | null;
+  /** For how long something written has not been applied, in milliseconds. */
+  readonly lagMs: number;
+  /** What the peer refused last, or what it is not sent at all, with the reason. */
   readonly lastError: string | null;
 }
 
@@ -65,7 +75,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#unsubscribe = parts.outbox.onChange((changed) => {
-      for (const type of changed) this.#pump(type);
+      for (const type of changed) this.#written(type);
     });
   }
 
@@ -98,42 +108,62 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
       type,
       written: this.#parts.outbox.latest(type),
       sent: progress.sent,
+      sentAt: timeText(progress.sentAt),
       applied: progress.applied ?? null,
-      appliedAt: progress.appliedAt === undefined ? null : rfc3339(progress.appliedAt),
-      lastError: progress.lastError ?? null,
+      appliedAt: timeText(progress.appliedAt),
+      lagMs: progress.behindSince === undefined ? 0 : Math.round(this.#parts.clock.mono() - progress.behindSince),
+      lastError: progress.lastError ?? this.#parts.outbox.trouble(type)?.slice(0, LONGEST_ERROR) ?? null,
     }));
   }
 
-  #subscribe(type: ResourceType, { node }: DeltaDiscoveryRequest): void {
+  #subscribe(type: ResourceType, { node, initialResourceVersions }: DeltaDiscoveryRequest): void {
     if (this.#types.size === 0) this.#parts.introduced?.(node?.metadata ?? {});
-    this.#types.set(type, {
+    const progress: Progress = {
       sent: FROM_NOTHING,
       sentAt: undefined,
       applied: undefined,
       appliedAt: undefined,
+      behindSince: this.#parts.clock.mono(),
+      waitingSince: undefined,
       inFlight: undefined,
       refusedSince: undefined,
       retryDue: false,
       cancelRetry: undefined,
       retries: 0,
       lastError: undefined,
-    });
-    this.#pump(type);
+    };
+    this.#types.set(type, progress);
+    const { outbox } = this.#parts;
+    const resumes = Object.keys(initialResourceVersions).length > 0;
+    this.#send(
+      type,
+      progress,
+      FROM_NOTHING,
+      resumes ? outbox.difference(type, initialResourceVersions) : outbox.response(type, FROM_NOTHING),
+    );
   }
 
-  #pump(type: ResourceType): void {
+  #written(type: ResourceType): void {
     const progress = this.#types.get(type);
-    if (!progress || progress.inFlight || this.#over) return;
+    if (!progress || this.#over) return;
+    progress.waitingSince ??= this.#parts.clock.mono();
+    this.#pump(type, progress);
+  }
+
+  #pump(type: ResourceType, progress: Progress): void {
+    if (progress.inFlight || this.#over) return;
+    const { outbox } = this.#parts;
     const from = progress.retryDue ? Math.min(progress.sent, progress.refusedSince ?? progress.sent) : progress.sent;
-    const response =
-      from < this.#parts.outbox.latest(type) || from === FROM_NOTHING
-        ? this.#parts.outbox.response(type, from)
-        : undefined;
-    if (!response) return;
+    if (from < outbox.latest(type)) this.#send(type, progress, from, outbox.response(type, from));
+  }
+
+  #send(type: ResourceType, progress: Progress, from: number, response: EncodedResponse): void {
     progress.inFlight = { response, from };
     progress.retryDue = false;
     progress.sent = response.to;
     progress.sentAt = this.#parts.clock.wall();
+    progress.behindSince ??= progress.waitingSince;
+    progress.waitingSince = undefined;
     this.#parts.counted?.(type, 'sent');
     this.#parts.send.send(response.bytes);
   }
@@ -143,7 +173,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
     progress.inFlight = undefined;
     if (errorDetail) this.#refused(type, progress, from, errorDetail.message);
     else this.#accepted(type, progress, from, response.to);
-    this.#pump(type);
+    this.#pump(type, progress);
   }
 
   #accepted(type: ResourceType, progress: Progress, from: number, to: number): void {
@@ -153,6 +183,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
     progress.retries = 0;
     progress.lastError = undefined;
     progress.applied = to;
+    progress.behindSince = undefined;
     progress.appliedAt = this.#parts.clock.wall();
   }
 
@@ -161,14 +192,18 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
     const { clock, entropy, log, peer, counted } = this.#parts;
     counted?.(type, 'rejected');
     progress.refusedSince = Math.min(from, progress.refusedSince ?? from);
-    progress.lastError = message.slice(0, 1_000);
+    progress.lastError = message.slice(0, LONGEST_ERROR);
     const delay = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** progress.retries++);
     log.warn('a part of a response was refused', { peer, type, error: progress.lastError });
     progress.cancelRetry?.();
     progress.cancelRetry = clock.after(jittered(delay, entropy), () => {
       if (progress.refusedSince === undefined) return;
       progress.retryDue = true;
-      this.#pump(type);
+      this.#pump(type, progress);
     });
   }
+}
+
+function timeText(wall: number | undefined): string | null {
+  return wall === undefined ? null : rfc3339(wall);
 }

@@ -4,6 +4,10 @@ import type { KdsSubscription, ResourceType, Spec } from '@koguma/resources';
 export type Outcome = 'sent' | 'acknowledged' | 'rejected';
 type Counts = Record<Outcome, number>;
 
+/** Characters of what is kept of a zone's configuration, and of its version. Kuma's are a tenth of that. */
+const LONGEST_CONFIG = 256 * 1024;
+const LONGEST_VERSION = 4 * 1024;
+
 /** One connection between a zone and global, counted while it lasts, in the shape that Kuma keeps (KDSSubscription). */
 export class Subscription {
   readonly id: string;
@@ -24,10 +28,11 @@ export class Subscription {
 
   /** Keeps what the zone tells of itself in its first request (Kuma's node metadata); what does not fit is left out. */
   introduce({ version, config, 'control-plane-id': id }: Readonly<Record<string, unknown>>): void {
+    const isVersion = typeof version === 'object' && version !== null;
     this.#about = {
-      ...(typeof id === 'string' ? { zoneInstanceId: id } : {}),
-      ...(typeof version === 'object' && version !== null ? { version } : {}),
-      ...(typeof config === 'string' ? { config } : {}),
+      ...(typeof id === 'string' && id.length <= LONGEST_VERSION ? { zoneInstanceId: id } : {}),
+      ...(isVersion && JSON.stringify(version).length <= LONGEST_VERSION ? { version } : {}),
+      ...(typeof config === 'string' && config.length <= LONGEST_CONFIG ? { config } : {}),
     };
   }
 

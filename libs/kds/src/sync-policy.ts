@@ -9,9 +9,11 @@ import {
 } from '@koguma/auth';
 import {
   isFromGlobal,
+  isInsight,
   keyText,
   LABEL,
   type Opinion,
+  RESOURCE_TYPES,
   type Resource,
   type ResourceKey,
   type ResourceView,
@@ -19,9 +21,10 @@ import {
   typesThatCross,
   type WriteHook,
 } from '@koguma/resources';
+import { beyond, sizeInResponse, sizeOfResponse } from './fitting.js';
 import { nameOnGlobal } from './name-hash.js';
 import type { Departures } from './outbox.js';
-import type { Crossing } from './wire.js';
+import { type Crossing, encodeValue, wireName } from './wire.js';
 
 /** The name under which global keeps its id, the one Config that zones get. */
 export const CLUSTER_ID_NAME = 'kuma-cluster-id';
@@ -45,12 +48,8 @@ export function passageOf(key: ResourceKey): Passage {
     case 'Secret':
     case 'GlobalSecret':
       return passageOfSecret(key, secretRole(key));
-    case 'Dataplane':
-    case 'ZoneIngress':
-    case 'ZoneEgress':
-      return 'as-is';
     default:
-      return 'never';
+      return RESOURCE_TYPES[key.type].crosses === 'to-global' ? 'as-is' : 'never';
   }
 }
 
@@ -74,7 +73,7 @@ export function departuresToZones(parseKey: ParseKey): Departures {
   };
 }
 
-/** What a zone sends to global: its own proxies, under names that no other zone's can have. */
+/** What a zone sends to global: its own proxies and what it knows of them, under names that no other zone's can have. */
 export function departuresToGlobal(zone: string): Departures {
   const keyThere = (key: ResourceKey) => ({ ...key, name: nameOnGlobal(key, zone) });
   return {
@@ -83,10 +82,17 @@ export function departuresToGlobal(zone: string): Departures {
     keyThere,
     crossing: ({ type, mesh, name, spec, labels }) => ({
       key: keyThere({ type, mesh, name }),
-      spec,
+      spec: isInsight(type) ? withoutGenerations(spec) : spec,
       labels: { ...labels, ...stampOf(zone), [LABEL.displayName]: name },
     }),
   };
+}
+
+/** A subscription's generation moves while nothing else does, and tells only the control plane that made it something. */
+function withoutGenerations(spec: Spec): Spec {
+  const { subscriptions } = spec;
+  if (!Array.isArray(subscriptions)) return spec;
+  return { ...spec, subscriptions: subscriptions.map(({ generation: _, ...rest }: Spec) => rest) };
 }
 
 /** Whose word counts: what a peer may change and delete here, and what is kept of what it says. */
@@ -111,7 +117,7 @@ export function mirrorOfZone(zone: string): Mirror {
   return {
     owns: ({ labels }) => labels[LABEL.zone] === zone && labels[LABEL.origin] === 'zone',
     take: ({ key, spec, labels }) => {
-      const named = key.type === 'Dataplane' ? spec : { ...spec, zone };
+      const named = key.type === 'ZoneIngress' || key.type === 'ZoneEgress' ? { ...spec, zone } : spec;
       return { key, spec: named, labels: { ...labels, ...stampOf(zone) } };
     },
   };
@@ -123,15 +129,20 @@ function stampOf(zone: string): Record<string, string> {
 
 /** What zones get of a resource of global; undefined when nothing. */
 function crossingToZones(resource: Resource, parseKey: ParseKey): Crossing | undefined {
-  const wanted = resource.labels[LABEL.kdsSync];
-  const passage = passageOf(resource);
-  if (passage === 'never' || wanted === 'disabled') return undefined;
-  if (passage === 'unless-labelled' && wanted !== 'enabled') return undefined;
+  if (!isSent(resource, resource.labels)) return undefined;
   const { type, mesh, name, spec } = resource;
   const labels = { ...resource.labels, [LABEL.origin]: 'global' };
-  if (passage !== 'public-half') return { key: { type, mesh, name }, spec, labels };
+  if (passageOf(resource) !== 'public-half') return { key: { type, mesh, name }, spec, labels };
   const { publicPem } = parseKey(secretBytes((resource as Secret).spec));
   return { key: publicKeyOf(resource), spec: secretSpec(publicPem), labels: { ...labels, [LABEL.displayName]: name } };
+}
+
+/** Whether zones get anything of a resource of global. */
+function isSent(key: ResourceKey, labels: Resource['labels']): boolean {
+  const wanted = labels[LABEL.kdsSync];
+  const passage = passageOf(key);
+  if (passage === 'never' || wanted === 'disabled') return false;
+  return passage !== 'unless-labelled' || wanted === 'enabled';
 }
 
 /** Tells who stores a GlobalSecret on global that it stays there. */
@@ -146,25 +157,32 @@ export const stayingHomeWarning: WriteHook = {
   },
 };
 
-/** What a response costs beside the data in it, generously: names, labels, framing. */
-const BYTES_PER_RESOURCE = 512;
+/** What global adds to labels on the way, generously. */
+const STAMP = 256;
 
 /**
- * A first response holds all of a type in one message. What would push it past the limit is refused, with the size,
- * because no zone could sync that type any more.
+ * Refuses, with the size, what would not reach zones beside the rest of its type, or would push something else out.
+ * Where a store holds too much already, what is small may still be written: a revocation above all.
  */
 export function sizeLimit(view: ResourceView, limit: number): WriteHook {
-  const sizeOf = (spec: Spec) => BYTES_PER_RESOURCE + JSON.stringify(spec).length;
   return {
     validate({ key, next }): Opinion {
-      if (!next || passageOf(key) === 'never') return {};
-      const others = view.list(key.type).filter((other) => keyText(other) !== keyText(key));
-      const size = others.reduce((sum, { spec }) => sum + sizeOf(spec), sizeOf(next.spec));
-      if (size <= limit) return {};
+      if (!next || !isSent(key, next.labels)) return {};
+      const others = view.list(key.type).filter((other) => isSent(other, other.labels));
+      const before = new Map(others.map((other) => [keyText(other), sizeOf(other, other)]));
+      const after = new Map(before).set(keyText(key), sizeOf(key, next));
+      const out = beyond(limit, before);
+      if ([...beyond(limit, after)].every((name) => out.has(name))) return {};
+      const size = sizeOfResponse(after.values());
       const reason = `all ${key.type} resources together would take ${size} bytes: zones can be sent at most ${limit} of a type`;
       return { violations: [{ field: key.type === 'Mesh' ? 'spec' : 'data', reason }] };
     },
   };
+}
+
+function sizeOf({ type, mesh, name }: ResourceKey, { spec, labels }: Pick<Resource, 'spec' | 'labels'>): number {
+  const key = { type, mesh, name };
+  return STAMP + sizeInResponse(wireName(key), encodeValue({ key, spec, labels }));
 }
 
 function publicKeyOf(key: ResourceKey): ResourceKey {

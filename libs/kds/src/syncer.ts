@@ -15,6 +15,10 @@ import type { DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/di
 import type { Mirror } from './sync-policy.js';
 import { type Crossing, decodeResource, parseWireName } from './wire.js';
 
+/** Of one response; a peer decides how many resources it sends, and how long their names are. */
+const MOST_LOGGED = 100;
+const LONGEST_SHOWN = 300;
+
 /** A resource of a response that this zone did not take, and why. */
 export interface Refusal {
   readonly name: string;
@@ -70,7 +74,10 @@ export class Syncer {
         if (refusal !== undefined) refusals.push({ name: describe(crossing.key), reason: refusal });
       }
     });
-    for (const { name, reason } of refusals) this.#parts.log.warn('refused a resource of a peer', { name, reason });
+    for (const { name, reason } of refusals.slice(0, MOST_LOGGED))
+      this.#parts.log.warn('refused a resource of a peer', { name, reason });
+    if (refusals.length > MOST_LOGGED)
+      this.#parts.log.warn('refused more resources of a peer', { type, more: refusals.length - MOST_LOGGED });
     return refusals;
   }
 
@@ -83,7 +90,7 @@ export class Syncer {
         wanted.set(keyText(crossing.key), this.#parts.mirror.take(crossing));
       } catch (error) {
         unreadable.add(keyText(parseWireName(type, item.name)));
-        refusals.push({ name: JSON.stringify(item.name), reason: (error as Error).message });
+        refusals.push({ name: JSON.stringify(item.name.slice(0, LONGEST_SHOWN)), reason: (error as Error).message });
       }
     }
     return { wanted, unreadable };

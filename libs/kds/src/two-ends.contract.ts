@@ -1,5 +1,5 @@
 import { Auth, joseCrypto, secretSpec } from '@koguma/auth';
-import { SeededEntropy, SILENT, Tasks, VirtualClock } from '@koguma/core';
+import { type Log, SeededEntropy, SILENT, Tasks, VirtualClock } from '@koguma/core';
 import { MemoryStore, ResourceManager, ResourceView, type WriteHook } from '@koguma/resources';
 import { DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import { Outbox } from './outbox.js';
@@ -44,8 +44,9 @@ export function checksOf({ view, clock, entropy }: End): readonly WriteHook[] {
   return new Auth({ view, crypto: joseCrypto, clock, entropy, log: SILENT, settings, federated: true }).writeHooks;
 }
 
-export function outboxOf({ view }: End): Outbox {
-  return new Outbox({ view, departures: departuresToZones(joseCrypto.parseKey), log: SILENT });
+/** What global has for zones. @param limit bytes of the largest message; Kuma's when left out */
+export function outboxOf({ view }: End, limit = 10_485_760, log: Log = SILENT): Outbox {
+  return new Outbox({ view, departures: departuresToZones(joseCrypto.parseKey), limit, log });
 }
 
 export function putSecret(at: End, name: string, text: string, labels: Record<string, string> = {}) {

@@ -2,16 +2,19 @@ import { sha256 } from '@koguma/core';
 import {
   type ConfigSpec,
   RESOURCE_TYPES,
+  type Resource,
   type ResourceKey,
   type ResourceType,
   type SecretSpec,
   type Spec,
 } from '@koguma/resources';
-import { type Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
+import type { Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
+import type { Duration } from './gen/google/protobuf/duration.js';
 import { Dataplane } from './gen/kuma/mesh/v1alpha1/dataplane.js';
+import { DataplaneInsight } from './gen/kuma/mesh/v1alpha1/dataplane_insight.js';
 import { Mesh } from './gen/kuma/mesh/v1alpha1/mesh.js';
 import { KumaResource } from './gen/kuma/mesh/v1alpha1/sync.js';
-import { ZoneEgress, ZoneIngress } from './gen/kuma/mesh/v1alpha1/zone_proxy.js';
+import { ZoneEgress, ZoneEgressInsight, ZoneIngress, ZoneIngressInsight } from './gen/kuma/mesh/v1alpha1/zone_proxy.js';
 import { Config } from './gen/kuma/system/v1alpha1/config.js';
 import { Secret } from './gen/kuma/system/v1alpha1/secret.js';
 
@@ -32,6 +35,8 @@ interface Codec {
   decode(bytes: Uint8Array): Spec;
 }
 
+/** Kuma's longest name. Databases have limits of their own, which a peer must not meet. */
+const LONGEST_NAME = 253;
 const ANY = 'type.googleapis.com/';
 const KUMA_RESOURCE = `${ANY}kuma.mesh.v1alpha1.KumaResource`;
 
@@ -45,35 +50,54 @@ const secretCodec: Codec = {
   },
 };
 
-const CODECS: Partial<Record<ResourceType, Codec>> = {
-  Mesh: {
-    message: 'kuma.mesh.v1alpha1.Mesh',
-    encode: (spec) => Mesh.encode(Mesh.fromJSON(spec)).finish(),
-    decode: (bytes) => Mesh.toJSON(Mesh.decode(bytes)) as Spec,
+/** A type whose spec in the store is the JSON mapping of its message. */
+function mapped<M>(
+  message: string,
+  {
+    encode,
+    decode,
+    fromJSON,
+    toJSON,
+  }: {
+    encode(message: M): { finish(): Uint8Array };
+    decode(bytes: Uint8Array): M;
+    fromJSON(json: unknown): M;
+    toJSON(message: M): unknown;
   },
+): Codec {
+  return {
+    message: `kuma.mesh.v1alpha1.${message}`,
+    encode: (spec) => encode(fromJSON(spec)).finish(),
+    decode: (bytes) => toJSON(decode(bytes)) as Spec,
+  };
+}
+
+const CODECS: Partial<Record<ResourceType, Codec>> = {
+  Mesh: mapped('Mesh', Mesh),
   Secret: secretCodec,
   GlobalSecret: secretCodec,
-  Dataplane: {
-    message: 'kuma.mesh.v1alpha1.Dataplane',
-    encode: (spec) => Dataplane.encode(Dataplane.fromJSON(spec)).finish(),
-    decode: (bytes) => Dataplane.toJSON(Dataplane.decode(bytes)) as Spec,
-  },
-  ZoneIngress: {
-    message: 'kuma.mesh.v1alpha1.ZoneIngress',
-    encode: (spec) => ZoneIngress.encode(ZoneIngress.fromJSON(spec)).finish(),
-    decode: (bytes) => ZoneIngress.toJSON(ZoneIngress.decode(bytes)) as Spec,
-  },
-  ZoneEgress: {
-    message: 'kuma.mesh.v1alpha1.ZoneEgress',
-    encode: (spec) => ZoneEgress.encode(ZoneEgress.fromJSON(spec)).finish(),
-    decode: (bytes) => ZoneEgress.toJSON(ZoneEgress.decode(bytes)) as Spec,
-  },
+  Dataplane: mapped('Dataplane', Dataplane),
+  DataplaneInsight: mapped('DataplaneInsight', DataplaneInsight),
+  ZoneIngress: mapped('ZoneIngress', ZoneIngress),
+  ZoneIngressInsight: mapped('ZoneIngressInsight', ZoneIngressInsight),
+  ZoneEgress: mapped('ZoneEgress', ZoneEgress),
+  ZoneEgressInsight: mapped('ZoneEgressInsight', ZoneEgressInsight),
   Config: {
     message: 'kuma.system.v1alpha1.Config',
     encode: ({ config }: ConfigSpec) => Config.encode({ config: config ?? '' }).finish(),
     decode: (bytes) => ({ config: Config.decode(bytes).config }),
   },
 };
+
+/** Milliseconds as protobuf's Duration. */
+export function durationOf(ms: number): Duration {
+  return { seconds: BigInt(Math.floor(ms / 1_000)), nanos: Math.round((ms % 1_000) * 1e6) };
+}
+
+/** The inverse of {@link durationOf}; absent is none. */
+export function millisecondsOf(duration: Duration | undefined): number {
+  return duration ? Number(duration.seconds) * 1_000 + duration.nanos / 1e6 : 0;
+}
 
 /** `{name}.{mesh}`; resources outside a mesh end in a dot, as Kuma writes them. */
 export function wireName({ name, mesh }: Pick<ResourceKey, 'name' | 'mesh'>): string {
@@ -87,14 +111,35 @@ export function parseWireName(type: ResourceType, text: string): ResourceKey {
 }
 
 /** Writes one resource. The version is the SHA-256 of its bytes, so equal resources have equal versions everywhere. */
-export function encodeResource({ key, spec, labels }: Crossing): WireResource {
+export function encodeResource(crossing: Crossing): WireResource {
+  const value = encodeValue(crossing);
+  const resource = { typeUrl: KUMA_RESOURCE, value };
+  return { name: wireName(crossing.key), version: sha256(value), resource, aliases: [] };
+}
+
+/** The bytes of a resource's KumaResource. */
+export function encodeValue({ key, spec, labels }: Crossing): Uint8Array {
   const codec = codecOf(key.type);
   const sorted = Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
-  const value = KumaResource.encode({
+  return KumaResource.encode({
     meta: { name: key.name, mesh: key.mesh, version: '', labels: sorted },
     spec: { typeUrl: ANY + codec.message, value: codec.encode(spec) },
   }).finish();
-  return { name: wireName(key), version: sha256(value), resource: { typeUrl: KUMA_RESOURCE, value }, aliases: [] };
+}
+
+/**
+ * What a control plane has of a peer's, as the peer would write it: versions by {@link wireName}. What cannot be written
+ * is left out, and so comes again.
+ */
+export function versionsOf(resources: readonly Resource[]): Record<string, string> {
+  const versions: Record<string, string> = {};
+  for (const { type, mesh, name, spec, labels } of resources) {
+    try {
+      const written = encodeResource({ key: { type, mesh, name }, spec, labels });
+      versions[written.name] = written.version;
+    } catch {}
+  }
+  return versions;
 }
 
 /** Reads one resource of a response for `type`. @throws UnreadableResource */
@@ -107,7 +152,10 @@ export function decodeResource(type: ResourceType, { resource, name }: WireResou
     if (spec?.typeUrl !== ANY + codec.message) throw new UnreadableResource(`its spec is not a ${codec.message}`);
     const key: ResourceKey = { type, mesh: meta.mesh, name: meta.name };
     if (key.name === '' || (key.mesh === '') === (RESOURCE_TYPES[type].scope === 'mesh')) {
-      throw new UnreadableResource(`${JSON.stringify(name)} does not fit the scope of ${type}`);
+      throw new UnreadableResource(`${JSON.stringify(name.slice(0, LONGEST_NAME))} does not fit the scope of ${type}`);
+    }
+    if (key.name.length > LONGEST_NAME || key.mesh.length > LONGEST_NAME || wireName(key).includes('\0')) {
+      throw new UnreadableResource(`its name is not one: at most ${LONGEST_NAME} characters, and no NUL`);
     }
     return { key, spec: codec.decode(spec.value), labels: meta.labels };
   } catch (error) {

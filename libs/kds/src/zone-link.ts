@@ -7,11 +7,25 @@ import {
   type ZoneInsightSpec,
 } from '@koguma/resources';
 import { Connection, type ConnectionParts, clusterIdOf } from './connection.js';
+import { Freshness, type Staleness } from './freshness.js';
 import type { Dial } from './link.js';
 import { registerZone, type ZoneInsights } from './zone-insights.js';
 
-/** How the link to global is. `in-sync` means that everything global had when it connected is applied. */
-export type LinkState = 'never-met' | 'connecting' | 'in-sync' | 'cut-off' | 'refused';
+/**
+ * How the link to global is. `in-sync`: everything that global had is applied, or on its way for a moment. `stale`: the
+ * link is there, and for longer than the bound nothing was heard, or something that global has was not applied.
+ */
+export type LinkState = 'never-met' | 'connecting' | 'in-sync' | 'stale' | 'cut-off' | 'refused';
+
+/** The same in the words that global has for a zone. */
+const STATUS: Readonly<Record<LinkState, 'Online' | 'Stale' | 'Offline'>> = {
+  'never-met': 'Offline',
+  connecting: 'Offline',
+  'in-sync': 'Online',
+  stale: 'Stale',
+  'cut-off': 'Offline',
+  refused: 'Offline',
+};
 
 interface Parts extends ConnectionParts {
   readonly globalAddress: string;
@@ -28,7 +42,7 @@ interface Parts extends ConnectionParts {
 export class ZoneLink {
   readonly #parts: Parts;
   readonly #listeners = new Set<(state: LinkState) => void>();
-  readonly #applied = new Map<ResourceType, { revision: number | null; at: number; error: string | undefined }>();
+  readonly #freshness: Freshness;
   #state: LinkState = 'never-met';
   #since: number;
   #reason: string | undefined;
@@ -37,6 +51,10 @@ export class ZoneLink {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#since = parts.clock.wall();
+    this.#freshness = new Freshness(parts.clock, typesThatCross('to-zones'), {
+      verdict: (staleness) => this.#judged(staleness),
+      dead: (reason) => this.#connection?.end(new ControlPlaneError('unavailable', reason)),
+    });
   }
 
   get state(): LinkState {
@@ -72,6 +90,7 @@ export class ZoneLink {
   /** For `GET /koguma/sync`, also while global is dead. */
   report(): object {
     const { hello, globalAddress, view } = this.#parts;
+    const { silentMs } = this.#freshness;
     return {
       mode: 'zone',
       zone: hello.zone,
@@ -79,17 +98,12 @@ export class ZoneLink {
       global: globalAddress,
       clusterId: clusterIdOf(view) ?? null,
       state: this.#state,
+      status: STATUS[this.#state],
       since: rfc3339(this.#since),
+      lagMs: this.#lagMs(),
       reason: this.#state === 'in-sync' ? null : (this.#reason ?? null),
-      types: typesThatCross('to-zones').map((type) => {
-        const applied = this.#applied.get(type);
-        return {
-          type,
-          revision: applied?.revision ?? null,
-          appliedAt: applied ? rfc3339(applied.at) : null,
-          lastError: applied?.error ?? null,
-        };
-      }),
+      heartbeat: silentMs === undefined ? null : { heardMsAgo: Math.round(silentMs) },
+      types: this.#freshness.types(),
       toGlobal: this.#connection?.report() ?? [],
     };
   }
@@ -118,11 +132,15 @@ export class ZoneLink {
           wasInSync = true;
           insights.opened(hello.zone, subscription);
           this.#enter('in-sync');
+          this.#freshness.listen();
         },
+        mute: () => this.#freshness.deafen(),
+        heard: (report) => this.#freshness.hear(report),
         refused: (reason) => this.#enter('refused', reason),
         over: (reason, subscription) => {
           signal.removeEventListener('abort', stop);
           link.close();
+          this.#freshness.deafen();
           if (wasInSync) insights.closed(hello.zone, subscription);
           this.#lost(reason);
           resolve({ reason, wasInSync });
@@ -136,14 +154,33 @@ export class ZoneLink {
   }
 
   #lost(reason: ControlPlaneError): void {
-    if (this.#state === 'in-sync') this.#enter('cut-off', reason.message);
+    if (this.#state === 'in-sync' || this.#state === 'stale') this.#enter('cut-off', reason.message);
     else if (this.#state === 'connecting') this.#state = 'cut-off'; // since it was lost, not since this try
     if (this.#state !== 'refused') this.#reason = reason.message;
   }
 
   #wasApplied(type: ResourceType, nonce: string, error: string | undefined): void {
-    this.#applied.set(type, { revision: revisionIn(nonce), at: this.#parts.clock.wall(), error });
-    if (this.#state === 'in-sync') this.#parts.insights.changed(this.#parts.hello.zone);
+    this.#freshness.applied(type, revisionIn(nonce), error);
+    if (STATUS[this.#state] !== 'Offline') this.#parts.insights.changed(this.#parts.hello.zone);
+  }
+
+  #judged(staleness: Staleness | undefined): void {
+    if (STATUS[this.#state] === 'Offline') return;
+    if (staleness) {
+      this.#enter('stale', staleness.reason);
+      this.#since = this.#wallAt(staleness.since);
+    } else this.#enter('in-sync');
+  }
+
+  /** How old what is here may be, in milliseconds; null for a zone that never had anything. */
+  #lagMs(): number | null {
+    if (this.#state === 'never-met') return null;
+    if (this.#state !== 'in-sync') return Math.max(0, this.#parts.clock.wall() - this.#since);
+    return Math.max(...this.#freshness.types().map(({ lagMs }) => lagMs));
+  }
+
+  #wallAt(mono: number): number {
+    return Math.round(this.#parts.clock.wall() - (this.#parts.clock.mono() - mono));
   }
 
   #enter(state: LinkState, reason?: string): void {

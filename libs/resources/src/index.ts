@@ -1,3 +1,4 @@
+export { Insights } from './insights.js';
 export {
   DEFAULT_MESH,
   type InTransaction,
@@ -29,6 +30,6 @@ export {
 export { openPostgresStore, type PostgresStoreOptions } from './sql/postgres.js';
 export { openSqliteStore, type SqliteStoreOptions } from './sql/sqlite.js';
 export type { Committed, Entry, Feed, ResourceStore, Revision, StoreTransaction } from './store.js';
-export { isInsight, RESOURCE_TYPES, type TypeDescriptor, typesThatCross } from './types.js';
+export { insightOf, isInsight, RESOURCE_TYPES, type TypeDescriptor, typesThatCross } from './types.js';
 export { ResourceView, type ViewChange } from './view.js';
 export { isOnline, type KdsSubscription, type ZoneInsightSpec } from './zone.js';

@@ -10,7 +10,7 @@ import {
   type Spec,
 } from './resource.js';
 import type { ResourceStore, Revision, StoreTransaction } from './store.js';
-import { RESOURCE_TYPES } from './types.js';
+import { insightOf, RESOURCE_TYPES } from './types.js';
 import type { ResourceView } from './view.js';
 import { isOnline, type ZoneInsightSpec } from './zone.js';
 
@@ -257,11 +257,11 @@ function originOf(stored: Resource): Record<string, string> {
   return isFromGlobal(stored) ? { [LABEL.origin]: 'global' } : {};
 }
 
-/** A Mesh takes everything in it, also the secrets that people put there; a Zone takes its counters and its proxies. */
+/** A Mesh takes everything in it, also the secrets that people put there; a Zone takes its proxies; all take their insight. */
 async function deleteWhatBelongsTo(tx: StoreTransaction, key: ResourceKey): Promise<void> {
-  for (const { type, scope, owner } of Object.values(RESOURCE_TYPES)) {
+  for (const { type, scope, crosses } of Object.values(RESOURCE_TYPES)) {
     if (key.type === 'Mesh' && scope === 'mesh') await deleteAll(tx, await tx.list(type, key.name));
-    if (key.type === 'Zone' && owner === 'zone') {
+    if (key.type === 'Zone' && crosses === 'to-global') {
       const all = await tx.list(type);
       await deleteAll(
         tx,
@@ -269,9 +269,8 @@ async function deleteWhatBelongsTo(tx: StoreTransaction, key: ResourceKey): Prom
       );
     }
   }
-  if (key.type !== 'Zone') return;
-  const insight: ResourceKey = { ...key, type: 'ZoneInsight' };
-  if (await tx.get(insight)) await tx.delete(insight);
+  const type = insightOf(key.type);
+  if (type && (await tx.get({ ...key, type }))) await tx.delete({ ...key, type });
 }
 
 async function deleteAll(tx: StoreTransaction, resources: readonly ResourceKey[]): Promise<void> {

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { SeededEntropy, SILENT, systemEntropy } from '@koguma/core';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { hasPostgres, ThrowawayCluster } from '../../../test/support/throwaway-cluster.js';
 import { MemoryStore } from './memory-store.js';
 import type { StoreUnderTest } from './samples.contract.js';
 import { openPostgresStore } from './sql/postgres.js';
 import { openSqliteStore } from './sql/sqlite.js';
 import { storeContract } from './store.contract.js';
 import type { ResourceStore } from './store.js';
-import { hasPostgres, ThrowawayCluster } from './throwaway-cluster.contract.js';
 
 let folder: string;
 let files = 0;

@@ -93,7 +93,13 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceType, TypeDescriptor>> = {
     path: 'dataplanes',
     spec: dataplaneSpec,
   }),
-  DataplaneInsight: row('DataplaneInsight', { scope: 'mesh', owner: 'system', insight: true, spec: anything }),
+  DataplaneInsight: row('DataplaneInsight', {
+    scope: 'mesh',
+    owner: 'system',
+    crosses: 'to-global',
+    insight: true,
+    spec: anything,
+  }),
   ZoneIngress: row('ZoneIngress', {
     owner: 'zone',
     crosses: 'to-global',
@@ -101,7 +107,12 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceType, TypeDescriptor>> = {
     aliases: ['zoneingresses'],
     spec: zoneIngressSpec,
   }),
-  ZoneIngressInsight: row('ZoneIngressInsight', { owner: 'system', insight: true, spec: anything }),
+  ZoneIngressInsight: row('ZoneIngressInsight', {
+    owner: 'system',
+    crosses: 'to-global',
+    insight: true,
+    spec: anything,
+  }),
   ZoneEgress: row('ZoneEgress', {
     owner: 'zone',
     crosses: 'to-global',
@@ -109,7 +120,7 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceType, TypeDescriptor>> = {
     overviewAliases: ['zoneegressoverviews'],
     spec: zoneEgressSpec,
   }),
-  ZoneEgressInsight: row('ZoneEgressInsight', { owner: 'system', insight: true, spec: anything }),
+  ZoneEgressInsight: row('ZoneEgressInsight', { owner: 'system', crosses: 'to-global', insight: true, spec: anything }),
 };
 
 function row(
@@ -123,6 +134,17 @@ function row(
 /** Counters: stored without a revision, absent from feeds and views. */
 export function isInsight(type: ResourceType): boolean {
   return RESOURCE_TYPES[type].insight;
+}
+
+/** The type that holds the insights of another, by Kuma's way of naming; undefined when it has none. */
+export function insightOf(type: ResourceType): ResourceType | undefined {
+  const name = `${type}Insight`;
+  return Object.hasOwn(RESOURCE_TYPES, name) ? (name as ResourceType) : undefined;
+}
+
+/** The inverse of {@link insightOf}. */
+export function ownerOfInsight(type: ResourceType): ResourceType {
+  return type.slice(0, -'Insight'.length) as ResourceType;
 }
 
 /** Types that KDS carries one way, in the order in which they are asked for. */

@@ -172,6 +172,22 @@ describe('a view', () => {
     expect(names()).toEqual(['from-another-process']);
   });
 
+  it('catches up with a shared store when it is told to, also after a read that failed', async () => {
+    Object.defineProperty(store, 'shared', { value: true });
+    vi.spyOn(store, 'onCommit').mockReturnValue(() => undefined);
+    await start();
+    await put('from-another-process');
+    await view.caughtUp();
+    expect(names()).toEqual(['from-another-process']);
+    await put('another');
+    store.failures = 1;
+    const caughtUp = view.caughtUp();
+    await vi.waitFor(() => expect(errors).toHaveLength(1));
+    clock.step();
+    await caughtUp;
+    expect(names()).toEqual(['another', 'from-another-process']);
+  });
+
   it('takes many writes in one step', async () => {
     await start();
     const { asked } = store;

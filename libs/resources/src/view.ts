@@ -27,6 +27,8 @@ export class ResourceView {
   readonly #byType = new Map<ResourceType, Map<string, Resource>>();
   readonly #listeners = new Set<Listener>();
   readonly #waiting = new Set<{ revision: Revision; resolve: () => void; reject: (error: Error) => void }>();
+  /** Who waits for the next look at the store. */
+  readonly #asked: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
   #revision: Revision | undefined;
   #wake: () => void = () => undefined;
   #woken = false;
@@ -51,10 +53,13 @@ export class ResourceView {
     while (!signal.aborted) {
       await this.#sleepUntilWoken();
       if (signal.aborted) break;
+      const asked = this.#asked.splice(0);
       try {
         const feed = await store.since(this.revision);
         if (feed.reset || feed.entries.length > 0 || feed.revision.n !== this.revision.n) this.#apply(feed);
+        for (const { resolve } of asked) resolve();
       } catch (error) {
+        this.#asked.push(...asked);
         log.error('cannot read the store, trying again', { error: ControlPlaneError.from(error).message });
         await sleep(clock, RETRY_MS, signal);
         this.#woken = true;
@@ -92,6 +97,19 @@ export class ResourceView {
     if (this.#holds(revision)) return Promise.resolve();
     if (this.#ended) return Promise.reject(stopped());
     return new Promise((resolve, reject) => this.#waiting.add({ revision, resolve, reject }));
+  }
+
+  /**
+   * Resolves once the view holds all that was committed before this call, by whomever: what other processes wrote to a
+   * shared store comes here some time later by itself.
+   */
+  caughtUp(): Promise<void> {
+    if (!this.#parts.store.shared) return Promise.resolve();
+    if (this.#ended) return Promise.reject(stopped());
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ resolve, reject });
+      this.#rouse();
+    });
   }
 
   #apply(feed: Feed): void {
@@ -147,7 +165,7 @@ export class ResourceView {
 
   #end(): void {
     this.#ended = true;
-    for (const waiter of this.#waiting) waiter.reject(stopped());
+    for (const waiter of [...this.#waiting, ...this.#asked.splice(0)]) waiter.reject(stopped());
     this.#waiting.clear();
   }
 }

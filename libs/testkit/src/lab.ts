@@ -65,7 +65,7 @@ export class Lab {
   readonly #options: LabOptions;
   readonly #zones: Map<string, LabNode<ServedZone>>;
   readonly #stores = new Map<string, ResourceStore>();
-  readonly #env = new Map<string, Env>();
+  readonly #configured = new Map<string, { readonly env: Env; readonly yaml: string }>();
   readonly #crypto: TokenCrypto = fixtureCrypto(new FixtureKeys());
   #kdsPort = 0;
   #globalAddress = '';
@@ -100,9 +100,9 @@ export class Lab {
     this.#stores.delete(name);
   }
 
-  /** Environment of one control plane from its next start on, over that of all. */
-  configure(name: string, env: Env): void {
-    this.#env.set(name, env);
+  /** Environment of one control plane from its next start on, over that of all, and its YAML file. */
+  configure(name: string, env: Env, yaml = ''): void {
+    this.#configured.set(name, { env, yaml });
   }
 
   /** A new signing key as people bring it: PEM of the private half. */
@@ -170,7 +170,8 @@ export class Lab {
   }
 
   #config(role: 'global' | 'zone', name: string, own: Env): Config {
-    return loadConfig({ role, env: { ...BASE_ENV, ...own, ...this.#options.env, ...this.#env.get(name) } }).config;
+    const { env, yaml } = this.#configured.get(name) ?? {};
+    return loadConfig({ role, yaml, env: { ...BASE_ENV, ...own, ...this.#options.env, ...env } }).config;
   }
 
   async #ports(name: string) {

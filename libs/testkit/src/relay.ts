@@ -2,13 +2,17 @@ import { connect, createServer, type Socket } from 'node:net';
 import { Listener } from '@koguma/core';
 import { type Dial, grpcDial } from '@koguma/kds';
 
+type Direction = 'to-global' | 'to-zone';
+
 const MAX_MESSAGE_SIZE = 16 * 1024 * 1024;
 
 /** A wire between a zone and its global that can be cut, and that remembers every byte that it carried. */
 export class Relay {
   /** The chunks of each connection in each direction. */
   readonly #carried: Buffer[][] = [];
-  readonly #sockets = new Set<Socket>();
+  /** Where what comes from each socket goes. */
+  readonly #sockets = new Map<Socket, Direction>();
+  readonly #stalled = new Set<Direction>();
   #listener: Listener | undefined;
   #globalPort = 0;
   #isCut = false;
@@ -29,11 +33,25 @@ export class Relay {
   /** Breaks what is connected, and lets nobody through until it is mended. */
   cut(): void {
     this.#isCut = true;
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
   }
 
+  /** A half-open link: what goes in one direction does not arrive, and neither side sees that. */
+  stall(direction: Direction): void {
+    this.#stalled.add(direction);
+    for (const [socket, where] of this.#sockets) if (where === direction) socket.pause();
+  }
+
+  /** Lets everything through again; what was held up arrives late. */
   mend(): void {
     this.#isCut = false;
+    this.#stalled.clear();
+    for (const socket of this.#sockets.keys()) socket.resume();
+  }
+
+  /** What was carried so far is of no interest any more. */
+  forget(): void {
+    for (const chunks of this.#carried) chunks.length = 0;
   }
 
   /** Whether these bytes, in one piece, crossed in either direction. */
@@ -50,18 +68,19 @@ export class Relay {
   #carry(fromZone: Socket): void {
     if (this.#isCut) return void fromZone.destroy();
     const toGlobal = connect(this.#globalPort, '127.0.0.1');
-    this.#join(fromZone, toGlobal);
-    this.#join(toGlobal, fromZone);
+    this.#join(fromZone, toGlobal, 'to-global');
+    this.#join(toGlobal, fromZone, 'to-zone');
   }
 
-  #join(from: Socket, to: Socket): void {
+  #join(from: Socket, to: Socket, direction: Direction): void {
     const chunks: Buffer[] = [];
     this.#carried.push(chunks);
-    this.#sockets.add(from);
+    this.#sockets.set(from, direction);
     from.on('data', (chunk) => {
       chunks.push(chunk);
       to.write(chunk);
     });
+    if (this.#stalled.has(direction)) from.pause();
     from.on('end', () => to.end());
     from.on('error', () => to.destroy());
     from.on('close', () => {

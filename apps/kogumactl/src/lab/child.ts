@@ -4,7 +4,7 @@ import { Failure } from '../failure.js';
 import { type Logs, lastLines, openLogs } from './log-files.js';
 import type { Environment, Plan } from './topology.js';
 
-const SYNC_STATES = ['in-sync', 'connecting', 'cut-off', 'never-met'] as const;
+const SYNC_STATES = ['in-sync', 'stale', 'connecting', 'cut-off', 'refused', 'never-met'] as const;
 
 /** How a zone stands with global, in the zone's own words. */
 export type SyncState = (typeof SYNC_STATES)[number];

@@ -7,7 +7,7 @@ import { parseRsaKey } from './rsa-keys.js';
 type Format = KeyExportOptions<'pem'> | KeyExportOptions<'der'>;
 const bytes = (key: KeyObject, format: Format) => Buffer.from(key.export(format as KeyExportOptions<'der'>));
 const PUBLIC = createPublicKey(KEY.key);
-const NOT_A_KEY = 'is not an RSA key: give PEM (PKCS#1 or PKCS#8) or PKCS#1 DER';
+const NOT_A_KEY = 'is not an RSA key: give PEM (PKCS#1, PKCS#8 or SPKI) or PKCS#1 DER';
 const PKCS1: Format = { type: 'pkcs1', format: 'pem' };
 
 describe('a private key', () => {

@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, type Ke
 import type { RsaKey } from '../crypto.js';
 
 const SMALLEST_MODULUS = 2048;
-const NOT_A_KEY = 'is not an RSA key: give PEM (PKCS#1 or PKCS#8) or PKCS#1 DER';
+const NOT_A_KEY = 'is not an RSA key: give PEM (PKCS#1, PKCS#8 or SPKI) or PKCS#1 DER';
 
 /** An {@link RsaKey} with the key objects that sign and verify, parsed once. */
 export class NodeRsaKey implements RsaKey {

@@ -65,6 +65,12 @@ export class Listener {
     return this.#sockets.size;
   }
 
+  /** Ends the connection from `address` (`ip:port`) at once: what was not sent yet is thrown away. */
+  reset(address: string): void {
+    for (const socket of this.#sockets)
+      if (`${socket.remoteAddress}:${socket.remotePort}` === address) socket.destroy();
+  }
+
   /** Takes no more connections, and resets those still open after `graceMs`. */
   async close(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));

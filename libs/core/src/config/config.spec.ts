@@ -4,15 +4,15 @@ import { ControlPlaneError, type Violation } from '../errors.js';
 import { CIPHER_SUITES } from '../tls/cipher-suites.js';
 import { loadConfig, maskConfig } from './config.js';
 import type { ConfigSources } from './read.js';
-import { SETTINGS } from './settings.js';
-import { envName, type Role, valueAt } from './table.js';
+import { type Path, SETTINGS } from './settings.js';
+import { envName, type Role, type Setting, type Value, valueAt } from './table.js';
 
 type Env = Readonly<Record<string, string>>;
 
 const ADMIN = ['mesh-system:admin'];
 
-/** Each setting, its environment name, and its default for global and, where it is another one, for a zone. */
-const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] = [
+/** Each setting, its environment name if it has one, and its default for global and, where it is another one, for a zone. */
+const DEFAULTS: [path: string, env: string | undefined, global: unknown, zone?: unknown][] = [
   ['mode', 'KUMA_MODE', 'global', 'zone'],
   ['environment', 'KUMA_ENVIRONMENT', 'universal'],
   ['general.workDir', 'KUMA_GENERAL_WORK_DIR', '~/.koguma'],
@@ -55,6 +55,7 @@ const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] =
   ['apiServer.authn.tokens.bootstrapAdminToken', 'KUMA_API_SERVER_AUTHN_TOKENS_BOOTSTRAP_ADMIN_TOKEN', true],
   ['apiServer.authn.tokens.enableIssuer', 'KUMA_API_SERVER_AUTHN_TOKENS_ENABLE_ISSUER', true],
   ['apiServer.authn.tokens.validator.useSecrets', 'KUMA_API_SERVER_AUTHN_TOKENS_VALIDATOR_USE_SECRETS', true],
+  ['apiServer.authn.tokens.validator.publicKeys', undefined, []],
   ['koguma.http.maxBodySize', 'KOGUMA_HTTP_MAX_BODY_SIZE', 16_777_216],
   ['dpServer.port', 'KUMA_DP_SERVER_PORT', 5678],
   ['koguma.dpServer.interface', 'KOGUMA_DP_SERVER_INTERFACE', '127.0.0.1'],
@@ -88,12 +89,14 @@ const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] =
     'KUMA_DP_SERVER_AUTHN_DP_PROXY_DP_TOKEN_VALIDATOR_USE_SECRETS',
     true,
   ],
+  ['dpServer.authn.dpProxy.dpToken.validator.publicKeys', undefined, []],
   ['dpServer.authn.zoneProxy.zoneToken.enableIssuer', 'KUMA_DP_SERVER_AUTHN_ZONE_PROXY_ZONE_TOKEN_ENABLE_ISSUER', true],
   [
     'dpServer.authn.zoneProxy.zoneToken.validator.useSecrets',
     'KUMA_DP_SERVER_AUTHN_ZONE_PROXY_ZONE_TOKEN_VALIDATOR_USE_SECRETS',
     true,
   ],
+  ['dpServer.authn.zoneProxy.zoneToken.validator.publicKeys', undefined, []],
   ['access.static.adminResources.users', 'KUMA_ACCESS_STATIC_ADMIN_RESOURCES_USERS', ADMIN],
   ['access.static.adminResources.groups', 'KUMA_ACCESS_STATIC_ADMIN_RESOURCES_GROUPS', ADMIN],
   ['access.static.generateDpToken.users', 'KUMA_ACCESS_STATIC_GENERATE_DP_TOKEN_USERS', ADMIN],
@@ -104,7 +107,11 @@ const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] =
   ['access.static.generateZoneToken.groups', 'KUMA_ACCESS_STATIC_GENERATE_ZONE_TOKEN_GROUPS', ADMIN],
   ['multizone.global.kds.grpcPort', 'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT', 5685],
   ['multizone.global.kds.maxMsgSize', 'KUMA_MULTIZONE_GLOBAL_KDS_MAX_MSG_SIZE', 10_485_760],
+  ['multizone.global.kds.msgSendTimeout', 'KUMA_MULTIZONE_GLOBAL_KDS_MSG_SEND_TIMEOUT', 60_000],
   ['multizone.global.kds.zoneInsightFlushInterval', 'KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL', 10_000],
+  ['multizone.global.kds.zoneHealthCheck.pollInterval', 'KUMA_MULTIZONE_GLOBAL_KDS_ZONE_HEALTH_CHECK_POLL_INTERVAL', 0],
+  ['multizone.global.kds.zoneHealthCheck.timeout', 'KUMA_MULTIZONE_GLOBAL_KDS_ZONE_HEALTH_CHECK_TIMEOUT', 0],
+  ['koguma.multizone.global.kds.heartbeatInterval', 'KOGUMA_MULTIZONE_GLOBAL_KDS_HEARTBEAT_INTERVAL', 5_000],
   ['multizone.global.kds.tlsEnabled', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED', true],
   ['multizone.global.kds.tlsCertFile', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_CERT_FILE', ''],
   ['multizone.global.kds.tlsKeyFile', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_KEY_FILE', ''],
@@ -112,6 +119,8 @@ const DEFAULTS: [path: string, env: string, global: unknown, zone?: unknown][] =
   ['multizone.global.kds.tlsMaxVersion', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_MAX_VERSION', ''],
   ['multizone.global.kds.tlsCipherSuites', 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_CIPHER_SUITES', []],
   ['koguma.multizone.global.kds.interface', 'KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE', '127.0.0.1'],
+  ['koguma.multizone.global.kds.maxConnections', 'KOGUMA_MULTIZONE_GLOBAL_KDS_MAX_CONNECTIONS', 5_000],
+  ['koguma.multizone.global.kds.idleTimeout', 'KOGUMA_MULTIZONE_GLOBAL_KDS_IDLE_TIMEOUT', 30_000],
   ['koguma.multizone.global.kds.authType', 'KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE', ''],
   ['multizone.zone.name', 'KUMA_MULTIZONE_ZONE_NAME', 'default'],
   ['multizone.zone.globalAddress', 'KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS', ''],
@@ -151,7 +160,8 @@ describe('defaults', () => {
   });
 
   it.each(DEFAULTS)('%s, or %s, is %j (zone: %j)', (path, env, onGlobal, onZone = onGlobal) => {
-    expect(envName(path)).toBe(env);
+    const row: Setting<Value> = SETTINGS[path as Path];
+    expect(row.yamlOnly ? undefined : (row.env ?? envName(path))).toBe(env);
     expect(valueAt(global({}).config, path)).toEqual(onGlobal);
     expect(valueAt(zone({}).config, path)).toEqual(onZone);
   });

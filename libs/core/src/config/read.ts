@@ -1,7 +1,9 @@
-import type { Violation } from '../errors.js';
+import { type Violation, violationsIn } from '../errors.js';
 import { MASK } from './mask.js';
 import { fromEnv, fromYaml, type Raw, type Source, type Written } from './sources.js';
 import { envName, type Nested, nest, type Role, type Setting, type Table, type Value } from './table.js';
+
+const LONGEST_SHOWN = 100;
 
 /** Everything that a configuration is made from. */
 export interface ConfigSources {
@@ -32,7 +34,7 @@ export class Reading<T extends Table> {
     this.violations = [...fromFile.broken];
     this.warnings = [...fromFile.unknown, ...fromNames.unknown];
 
-    const known = { role, at: (path: string) => String(this.#values.get(path)) };
+    const known = { role, at: (path: string) => asText(this.#values.get(path)) };
     for (const { path, setting, names } of rows) {
       const inFile = this.#agreed(path, setting, fromFile, names.yaml);
       const inEnv = this.#agreed(path, setting, fromNames, names.env);
@@ -57,7 +59,7 @@ export class Reading<T extends Table> {
    */
   refuse(reason: string, ...[path, ...others]: [keyof T & string, ...(keyof T & string)[]]): void {
     if (this.#partial || [path, ...others].some((one) => this.#bad.has(one))) return;
-    const standard = { name: this.nameOf(path), where: ' (the default)', raw: String(this.#values.get(path)) };
+    const standard = { name: this.nameOf(path), where: ' (the default)', raw: asText(this.#values.get(path)) };
     this.#reject(path, this.#row(path), this.#given.get(path) ?? standard, reason);
   }
 
@@ -69,7 +71,8 @@ export class Reading<T extends Table> {
       if (!written) continue;
       const read = setting.schema.safeParse(written.raw);
       if (!read.success) {
-        this.#reject(path, setting, written, read.error.issues[0]?.message ?? 'not allowed');
+        for (const { field, reason } of violationsIn(read.error))
+          this.#reject(path, setting, partOf(written, field), reason);
       } else if (agreed && JSON.stringify(agreed.value) !== JSON.stringify(read.data)) {
         const newer = `${agreed.written.name}, the new name of the same setting, says`;
         this.#reject(path, setting, written, `but ${newer} ${shown(setting, agreed.written)}: keep one of them`);
@@ -94,12 +97,32 @@ export class Reading<T extends Table> {
 }
 
 /** Every name of a setting, the present one first. */
-function namesOf(path: string, { env, formerly = [] }: Setting<Value>) {
-  return { yaml: [path, ...formerly], env: [env ?? envName(path), ...formerly.map(envName)] };
+function namesOf(path: string, { env, formerly = [], yamlOnly }: Setting<Value>) {
+  return { yaml: [path, ...formerly], env: yamlOnly ? [] : [env ?? envName(path), ...formerly.map(envName)] };
+}
+
+function asText(value: Value | undefined): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+/** @param place inside of a list: `[1].kid`; empty for the whole of what was written */
+function partOf(written: Written, place: string): Written {
+  if (place === '') return written;
+  const around = written.parts?.get(place.replace(/\.[^.]*$/, '')) ?? written;
+  return written.parts?.get(place) ?? { name: written.name + place, where: around.where, raw: undefined };
 }
 
 function shown({ secret }: Setting<Value>, { raw, where }: Written): string {
-  if (secret) return MASK + where;
-  if (raw === undefined) return `no plain value${where}`;
-  return (typeof raw === 'string' ? JSON.stringify(raw) : 'a list') + where;
+  return (secret ? MASK : described(raw)) + where;
+}
+
+/** Long text may be a key, so it is not repeated. */
+function described(raw: Raw): string {
+  if (raw === undefined) return 'no plain value';
+  if (typeof raw === 'string') return raw.length <= LONGEST_SHOWN ? JSON.stringify(raw) : `${raw.length} characters`;
+  return isList(raw) ? 'a list' : `a section with ${Object.keys(raw).join(', ') || 'nothing in it'}`;
+}
+
+function isList(raw: object): raw is readonly unknown[] {
+  return Array.isArray(raw);
 }

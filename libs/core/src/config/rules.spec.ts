@@ -115,6 +115,23 @@ describe('KDS beyond loopback', () => {
   });
 });
 
+describe('the health check of zones', () => {
+  const interval = 'KUMA_MULTIZONE_GLOBAL_KDS_ZONE_HEALTH_CHECK_POLL_INTERVAL';
+  const timeout = 'KUMA_MULTIZONE_GLOBAL_KDS_ZONE_HEALTH_CHECK_TIMEOUT';
+
+  it.each([{ [timeout]: '1m' }, { [interval]: '1m' }, { [interval]: '1m', [timeout]: '1m' }])(
+    'is refused when it would cut those who call in time: %j',
+    (env) => {
+      expect(() => loadConfig({ role: 'global', env })).toThrow(`which must be longer than ${interval}`);
+    },
+  );
+
+  it('takes a timeout that is longer than the interval', () => {
+    const { config } = loadConfig({ role: 'global', env: { [interval]: '10s', [timeout]: '30s' } });
+    expect(config.multizone.global.kds.zoneHealthCheck).toEqual({ pollInterval: 10_000, timeout: 30_000 });
+  });
+});
+
 describe('reconnecting', () => {
   it('starts with a wait no longer than the longest', () => {
     expect(refused('zone', { KOGUMA_MULTIZONE_ZONE_RECONNECT_BASE: '2m' })).toEqual([

@@ -51,6 +51,16 @@ const reconnectGrows: Rule = ({ koguma }, role, reading) => {
   reading.refuse(`which is longer than ${other}: the wait grows from the one to the other`, ...paths);
 };
 
+const silenceIsMeasured: Rule = ({ multizone }, role, reading) => {
+  const { pollInterval, timeout } = multizone.global.kds.zoneHealthCheck;
+  if (role !== 'global' || (pollInterval === 0 && timeout === 0)) return;
+  if (pollInterval > 0 && timeout > pollInterval) return;
+  const path = (name: 'pollInterval' | 'timeout') => `multizone.global.kds.zoneHealthCheck.${name}` as const;
+  const other = reading.nameOf(path('pollInterval'));
+  const reason = `which must be longer than ${other}, and that above zero: set both, or none`;
+  reading.refuse(reason, path('timeout'), path('pollInterval'));
+};
+
 const tlsFilesFitMode: Rule = ({ store }, _role, reading) => {
   if (store.type !== 'postgres') return;
   const { mode, caPath, certPath, keyPath } = store.postgres.tls;
@@ -77,6 +87,7 @@ export const RULES: readonly Rule[] = [
   portsDiffer,
   exposedKdsIsMeant,
   reconnectGrows,
+  silenceIsMeasured,
   tlsFilesFitMode,
   plainPostgresIsTold,
   ...PROXY_RULES,

@@ -1,11 +1,14 @@
+import { meshPublicKeys, publicKeys } from './public-keys.js';
 import { type Nested, setting } from './table.js';
 import {
   bool,
   bytes,
   cipherSuites,
+  connections,
   count,
   dpProxyAuth,
   duration,
+  durationOrNone,
   filePath,
   globalAddress,
   host,
@@ -85,6 +88,7 @@ export const SETTINGS = {
   'apiServer.authn.tokens.bootstrapAdminToken': setting(bool, true),
   'apiServer.authn.tokens.enableIssuer': setting(bool, true),
   'apiServer.authn.tokens.validator.useSecrets': setting(bool, true),
+  'apiServer.authn.tokens.validator.publicKeys': setting(publicKeys, [], { yamlOnly: true }),
   'koguma.http.maxBodySize': setting(bytes, 16 * MIB),
 
   'dpServer.port': setting(port, 5678, { onlyFor: 'zone' }),
@@ -115,8 +119,10 @@ export const SETTINGS = {
   'dpServer.tlsCipherSuites': setting(cipherSuites, [], { onlyFor: 'zone' }),
   'dpServer.authn.dpProxy.dpToken.enableIssuer': setting(bool, true),
   'dpServer.authn.dpProxy.dpToken.validator.useSecrets': setting(bool, true),
+  'dpServer.authn.dpProxy.dpToken.validator.publicKeys': setting(meshPublicKeys, [], { yamlOnly: true }),
   'dpServer.authn.zoneProxy.zoneToken.enableIssuer': setting(bool, true),
   'dpServer.authn.zoneProxy.zoneToken.validator.useSecrets': setting(bool, true),
+  'dpServer.authn.zoneProxy.zoneToken.validator.publicKeys': setting(publicKeys, [], { yamlOnly: true }),
 
   'access.static.adminResources.users': setting(list, ADMIN),
   'access.static.adminResources.groups': setting(list, ADMIN),
@@ -129,7 +135,14 @@ export const SETTINGS = {
 
   'multizone.global.kds.grpcPort': setting(port, 5685, { onlyFor: 'global' }),
   'multizone.global.kds.maxMsgSize': setting(bytes, 10 * MIB, { onlyFor: 'global' }),
+  /** How long a zone may take to read one message. */
+  'multizone.global.kds.msgSendTimeout': setting(duration, 60_000, { onlyFor: 'global' }),
   'multizone.global.kds.zoneInsightFlushInterval': setting(duration, 10_000, { onlyFor: 'global' }),
+  /** Both zero, as in Kuma: zones choose how often they say that they live, and none is cut because it does not. */
+  'multizone.global.kds.zoneHealthCheck.pollInterval': setting(durationOrNone, 0, { onlyFor: 'global' }),
+  'multizone.global.kds.zoneHealthCheck.timeout': setting(durationOrNone, 0, { onlyFor: 'global' }),
+  /** How often both sides of a link tell each other how far they are; three times that without a word is stale. */
+  'koguma.multizone.global.kds.heartbeatInterval': setting(duration, 5_000, { onlyFor: 'global' }),
   'multizone.global.kds.tlsEnabled': setting(bool, true, { onlyFor: 'global' }),
   'multizone.global.kds.tlsCertFile': setting(text, '', { onlyFor: 'global' }),
   'multizone.global.kds.tlsKeyFile': setting(text, '', { onlyFor: 'global' }),
@@ -137,6 +150,9 @@ export const SETTINGS = {
   'multizone.global.kds.tlsMaxVersion': setting(tlsVersionOrNone, '', { onlyFor: 'global' }),
   'multizone.global.kds.tlsCipherSuites': setting(cipherSuites, [], { onlyFor: 'global' }),
   'koguma.multizone.global.kds.interface': setting(listenAddress, '127.0.0.1', { onlyFor: 'global' }),
+  'koguma.multizone.global.kds.maxConnections': setting(connections, 5_000, { onlyFor: 'global' }),
+  /** How long a connection may be open without a stream. */
+  'koguma.multizone.global.kds.idleTimeout': setting(duration, 30_000, { onlyFor: 'global' }),
   /** Empty: not decided, which is enough on loopback only. */
   'koguma.multizone.global.kds.authType': setting(oneOf(['none', ''], { cpToken: NOT_YET }), '', { onlyFor: 'global' }),
 

@@ -1,9 +1,11 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLSeq } from 'yaml';
 import type { Violation } from '../errors.js';
 import { suggestion } from './suggest.js';
 
-/** Text or a list of texts; undefined stands for anything else, which is of no use to any setting. */
-export type Raw = string | readonly (string | undefined)[] | undefined;
+/** Text, or a list of texts and of sections of texts; undefined stands for anything else, which is of no use to any setting. */
+export type Raw = Text | Section | readonly (Text | Section)[];
+type Text = string | undefined;
+type Section = { readonly [name: string]: Text };
 
 /** A value as somebody wrote it. */
 export interface Written {
@@ -12,6 +14,8 @@ export interface Written {
   /** ` (line 3 of kuma.yaml)`, or nothing. */
   readonly where: string;
   readonly raw: Raw;
+  /** What is written inside of a list, each part by its name there (`[1]`, `[1].kid`). */
+  readonly parts?: ReadonlyMap<string, Written>;
 }
 
 /** What one source says, by name. */
@@ -73,27 +77,48 @@ class YamlReader implements Source {
   }
 
   #pair(prefix: string, { key, value }: Pair): void {
-    const path = prefix + (isScalar(key) ? String(key.source ?? key.value) : String(key));
-    const where = ` (line ${this.#lineOf(key)} of ${this.#file})`;
+    const path = prefix + nameOf(key);
+    const where = this.#where(key);
     const node = this.#resolved(value);
     if (this.#sections.has(path)) this.#section(`${path}.`, path, where, node);
     else if (!this.#paths.has(path)) {
       const near = suggestion(path, [...this.#paths, ...this.#sections]);
       this.unknown.push(`${path}${where} is not a setting here and is ignored${near}`);
-    } else if (!isNothing(node)) this.written.set(path, { name: path, where, raw: this.#rawOf(node) });
+    } else if (isSeq(node)) this.written.set(path, this.#list(path, where, node));
+    else if (!isNothing(node)) this.written.set(path, { name: path, where, raw: textOf(node) });
   }
 
-  #rawOf(node: unknown): Raw {
-    return isSeq(node) ? node.items.map((item) => textOf(this.#resolved(item))) : textOf(node);
+  /** Lists hold texts, or sections of texts; members without a value are left out, as elsewhere. */
+  #list(name: string, where: string, { items }: YAMLSeq): Written {
+    const parts = new Map<string, Written>();
+    const note = (place: string, node: unknown, raw: Text | Section) => {
+      parts.set(place, { name: name + place, where: this.#where(node), raw });
+      return raw;
+    };
+    const raw = items.map((item, index) => {
+      const node = this.#resolved(item);
+      const place = `[${index}]`;
+      if (!isMap(node)) return note(place, item, textOf(node));
+      const members = node.items.map(({ key, value }) => ({ key, value: this.#resolved(value) }));
+      const texts = members
+        .filter(({ value }) => !isNothing(value))
+        .map(({ key, value }) => [nameOf(key), note(`${place}.${nameOf(key)}`, key, textOf(value))] as const);
+      return note(place, item, Object.fromEntries(texts) as Section);
+    });
+    return { name, where, raw, parts };
   }
 
   #resolved(node: unknown): unknown {
     return isAlias(node) ? node.resolve(this.#document) : node;
   }
 
-  #lineOf(key: unknown): number {
-    return this.#lines.linePos((key as Node).range?.[0] ?? 0).line;
+  #where(node: unknown): string {
+    return ` (line ${this.#lines.linePos((node as Node).range?.[0] ?? 0).line} of ${this.#file})`;
   }
+}
+
+function nameOf(key: unknown): string {
+  return isScalar(key) ? String(key.source ?? key.value) : String(key);
 }
 
 function textOf(node: unknown): string | undefined {

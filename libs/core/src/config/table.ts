@@ -4,7 +4,12 @@ import type { ZodType } from 'zod';
 export type Role = 'global' | 'zone';
 
 /** What a setting can hold: all of it can be written as JSON. */
-export type Value = string | number | boolean | readonly string[];
+export type Value =
+  | string
+  | number
+  | boolean
+  | readonly string[]
+  | readonly { readonly [name: string]: string | undefined }[];
 
 /** What a default can be made from: the role, and settings in rows above its own. */
 export interface Known {
@@ -16,6 +21,8 @@ export interface Known {
 interface Options {
   /** The environment name, where it is not the path in capitals. */
   readonly env?: string;
+  /** Too long for a variable: it has no environment name. */
+  readonly yamlOnly?: boolean;
   /** Older paths of the same setting; their environment names are read too. */
   readonly formerly?: readonly string[];
   /** The role that reads it; both when left out. The other one checks the value and ignores it. */

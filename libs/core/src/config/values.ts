@@ -29,6 +29,9 @@ export const bytes = wholeNumber(1, 2 ** 32 - 1);
 /** How many of something there may be at once. */
 export const count = wholeNumber(1, 1_000);
 
+/** How many may be connected at once. */
+export const connections = wholeNumber(1, 65_535);
+
 /** A time that Kuma writes as a plain number of seconds. */
 export const seconds = wholeNumber(1, 3_600);
 
@@ -88,20 +91,28 @@ export const httpsUrl = z
   .refine((url) => url === '' || (url.startsWith('https://') && URL.canParse(url)), HTTPS_URL);
 
 const DURATION = 'allowed: a duration above zero, such as 500ms, 10s or 1m30s';
+const DURATION_OR_NONE = 'allowed: a duration such as 500ms, 10s or 1m30s, or 0 for none';
 
 /** A positive Go duration, in milliseconds. */
-export const duration = z.string({ error: DURATION }).transform((written, context) => {
-  const nanos = nanosOf(written);
-  if (nanos > 0n) return Number(nanos) / 1e6;
-  context.addIssue({ code: 'custom', message: DURATION });
-  return z.NEVER;
-});
+export const duration = durationFrom(1n, DURATION);
+
+/** A Go duration, in milliseconds; zero switches something off. */
+export const durationOrNone = durationFrom(0n, DURATION_OR_NONE);
+
+function durationFrom(leastNanos: bigint, error: string) {
+  return z.string({ error }).transform((written, context) => {
+    const nanos = nanosOf(written);
+    if (nanos >= leastNanos) return Number(nanos) / 1e6;
+    context.addIssue({ code: 'custom', message: error });
+    return z.NEVER;
+  });
+}
 
 function nanosOf(written: string): bigint {
   try {
     return parseDuration(written);
   } catch {
-    return 0n;
+    return -1n;
   }
 }
 

@@ -7,9 +7,11 @@ import {
 } from '@grpc/grpc-js';
 import { ControlPlaneError, certificatesFrom } from '@koguma/core';
 import type { Dial, Hello, Link, StreamIn, StreamOut } from '../link.js';
+import { millisecondsOf } from '../wire.js';
+import { deadlineIn } from './adapters/deadline.js';
 import { nextTurn } from './adapters/next-turn.js';
 import { ROOT_CA_FILE, reasonOf } from './dial-trouble.js';
-import { KdsClient } from './services.js';
+import { INSTANCE_ID, KdsClient, RESUMES } from './services.js';
 
 interface DialSettings {
   /** Bytes of the largest message, both ways. */
@@ -55,13 +57,16 @@ export function grpcDial(address: string, { maxMessageSize, tls }: DialSettings)
       'grpc.use_local_subchannel_pool': 1,
     });
     const calls: Cancellable[] = [];
+    const why = (error: ServiceError) => reasonOf(error, address);
     const open = <Out, In>(call: ClientDuplexStream<Out, In>, receive: StreamIn<In>): StreamOut<Out> => {
       calls.push(call);
-      return stream(call, receive, (error) => reasonOf(error, address));
+      return stream(call, receive, why);
     };
     return {
       globalToZone: (receive) => open(client.globalToZoneSync(metadataOf(hello)), receive),
       zoneToGlobal: (receive) => open(client.zoneToGlobalSync(metadataOf(hello)), receive),
+      heartbeat: (receive) => open(client.heartbeat(metadataOf(hello)), receive),
+      healthCheck: () => healthCheck(client, hello, why),
       close: () => {
         // A channel that is closed still waits for its calls, and keeps its socket as long.
         for (const call of calls) cancel(call);
@@ -69,6 +74,22 @@ export function grpcDial(address: string, { maxMessageSize, tls }: DialSettings)
       },
     };
   };
+}
+
+/** Global answers from memory: what takes longer than this does not come. */
+const HEALTH_CHECK_MS = 10_000;
+
+function healthCheck(
+  client: KdsClient,
+  hello: Hello,
+  why: (error: ServiceError) => ControlPlaneError,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    client.healthCheck({}, metadataOf(hello), { deadline: deadlineIn(HEALTH_CHECK_MS) }, (error, response) => {
+      if (error) reject(why(error));
+      else resolve(millisecondsOf(response?.interval));
+    });
+  });
 }
 
 function trusting(
@@ -85,16 +106,17 @@ function undialled(reason: ControlPlaneError): Link {
     nextTurn(() => receive.closed(reason));
     return { send: () => undefined, end: () => undefined };
   };
-  return { globalToZone: open, zoneToGlobal: open, close: () => undefined };
+  const healthCheck = () => Promise.reject(reason);
+  return { globalToZone: open, zoneToGlobal: open, heartbeat: open, healthCheck, close: () => undefined };
 }
 
-function metadataOf({ zone, version, instanceId }: Hello): Metadata {
+function metadataOf({ zone, version, instanceId, features }: Hello): Metadata {
   const metadata = new Metadata();
   metadata.set('client-id', zone);
   metadata.set('version', version);
   metadata.set('kds-version', 'v3');
-  metadata.set('features', 'hash-suffix');
-  metadata.set('koguma-instance-id', instanceId);
+  for (const feature of features) metadata.add('features', feature);
+  metadata.set(INSTANCE_ID, instanceId);
   return metadata;
 }
 
@@ -109,6 +131,9 @@ function stream<Out, In>(
     over = true;
     receive.closed(reason);
   };
+  call.on('metadata', (welcome: Metadata) => {
+    if (!over) receive.welcomed?.({ resumes: welcome.get(RESUMES)[0] === 'true' });
+  });
   call.on('data', (message: In) => over || receive.message(message));
   call.on('error', (error: ServiceError) => close(reasonOf(error)));
   call.on('end', () => close(undefined));

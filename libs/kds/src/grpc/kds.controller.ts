@@ -1,18 +1,21 @@
-import type { Metadata, ServerDuplexStream } from '@grpc/grpc-js';
+import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
 import { ControlPlaneError, ERROR_STATUS, type Log } from '@koguma/core';
 import { Controller, Inject } from '@nestjs/common';
-import { GrpcStreamMethod, RpcException } from '@nestjs/microservices';
+import { GrpcMethod, GrpcStreamMethod, RpcException } from '@nestjs/microservices';
 import { Observable, type Subscriber } from 'rxjs';
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '../gen/envoy/service/discovery/v3/discovery.js';
-import type { Hello, KdsEndpoint, StreamIn, StreamOut } from '../link.js';
-import { KDS_SERVICE } from './services.js';
+import type { GlobalReport, ZoneReport } from '../gen/koguma/v1/sync.js';
+import type { ZoneHealthCheckRequest, ZoneHealthCheckResponse } from '../gen/kuma/mesh/v1alpha1/global.js';
+import { type Hello, type KdsEndpoint, type StreamIn, type StreamOut, WELCOME } from '../link.js';
+import { durationOf } from '../wire.js';
+import { GLOBAL_SERVICE, INSTANCE_ID, KDS_SERVICE, KOGUMA_SERVICE, RESUMES } from './services.js';
 
 export const KDS_ENDPOINT = Symbol('KdsEndpoint');
 export const KDS_LOG = Symbol('KdsLog');
 
 type Call = ServerDuplexStream<unknown, unknown>;
 
-/** Kuma's KDSSyncService on global: metadata to hello, messages to the endpoint, errors to gRPC's codes. */
+/** Kuma's KDSSyncService and HealthCheck, and koguma.v1, on global: metadata to hello, messages to the endpoint, errors to gRPC's codes. */
 @Controller()
 export class KdsController {
   constructor(
@@ -38,6 +41,22 @@ export class KdsController {
     );
   }
 
+  @GrpcStreamMethod(KOGUMA_SERVICE, 'heartbeat')
+  heartbeat(reports: Observable<ZoneReport>, metadata: Metadata, call: Call): Observable<GlobalReport> {
+    return this.#serve(reports, call, (send: StreamOut<GlobalReport>) =>
+      this.endpoint.heartbeat(helloOf(metadata), send),
+    );
+  }
+
+  @GrpcMethod(GLOBAL_SERVICE, 'healthCheck')
+  healthCheck(_request: ZoneHealthCheckRequest, metadata: Metadata): ZoneHealthCheckResponse {
+    try {
+      return { interval: durationOf(this.endpoint.healthCheck(helloOf(metadata))) };
+    } catch (error) {
+      throw this.#refusal(error);
+    }
+  }
+
   #serve<In, Out>(
     incoming: Observable<In>,
     call: Call,
@@ -45,11 +64,17 @@ export class KdsController {
   ): Observable<Out> {
     return new Observable<Out>((out) => {
       let receiver: StreamIn<In>;
+      const tooMuch = new ControlPlaneError('too_large', 'the peer does not read what it is sent');
+      const overflow = () => {
+        receiver.closed(tooMuch);
+        out.error(rpcError(tooMuch));
+      };
       try {
-        receiver = accept(sender(out));
+        receiver = accept(sender(out, call, overflow));
       } catch (error) {
         return out.error(this.#refusal(error));
       }
+      call.sendMetadata(welcome());
       const lost = () => receiver.closed(new ControlPlaneError('unavailable', 'the connection was lost'));
       call.on('cancelled', lost);
       const subscription = incoming.subscribe({
@@ -74,9 +99,10 @@ export class KdsController {
   }
 }
 
-function sender<Out>(out: Subscriber<Out>): StreamOut<Out> {
+/** What is sent waits in the call, which takes few messages; Nest would queue what is beyond without end. */
+function sender<Out>(out: Subscriber<Out>, call: Call, overflow: () => void): StreamOut<Out> {
   return {
-    send: (message) => out.next(message),
+    send: (message) => (call.writableNeedDrain ? overflow() : out.next(message)),
     end: (error) => (error ? out.error(rpcError(error)) : out.complete()),
   };
 }
@@ -87,7 +113,16 @@ function rpcError(error: ControlPlaneError): RpcException {
   return new RpcException({ code: ERROR_STATUS[error.code].grpc, message });
 }
 
+/** At once, so that a zone knows it before the first message. */
+function welcome(): Metadata {
+  const metadata = new Metadata();
+  if (WELCOME.resumes) metadata.set(RESUMES, 'true');
+  return metadata;
+}
+
 function helloOf(metadata: Metadata): Hello {
   const first = (key: string) => String(metadata.get(key)[0] ?? '');
-  return { zone: first('client-id'), version: first('version'), instanceId: first('koguma-instance-id') };
+  // gRPC for Node gives a repeated key as one text.
+  const features = metadata.get('features').flatMap((value) => String(value).split(/, */));
+  return { zone: first('client-id'), version: first('version'), instanceId: first(INSTANCE_ID), features };
 }

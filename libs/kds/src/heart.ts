@@ -1,0 +1,88 @@
+import type { Cancel, Clock, ControlPlaneError } from '@koguma/core';
+import { GlobalReport, type ZoneReport } from './gen/koguma/v1/sync.js';
+import type { Hello, StreamIn, StreamOut } from './link.js';
+import type { Outbox } from './outbox.js';
+import { durationOf } from './wire.js';
+
+/** So many intervals without a word, and what is known of the other side counts as old. */
+const INTERVALS_UNTIL_STALE = 3;
+
+interface Parts {
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  /** How often global tells what it has, in milliseconds. */
+  readonly intervalMs: number;
+}
+
+interface Pulse {
+  readonly send: StreamOut<GlobalReport>;
+  /** When the zone last said something, on `mono`. */
+  heard: number;
+  said: ZoneReport;
+}
+
+/**
+ * Global's side of the heartbeat (`koguma.v1.SyncService`): repeats to every zone what there is, from memory, and
+ * hears from each what it has applied. While no zone listens nothing ticks.
+ */
+export class Heart {
+  readonly #parts: Parts;
+  readonly #pulses = new Map<string, Pulse>();
+  #cancelBeat: Cancel | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** What is heard longer ago than this, in milliseconds, is old. */
+  get staleAfterMs(): number {
+    return INTERVALS_UNTIL_STALE * this.#parts.intervalMs;
+  }
+
+  /** Takes the heartbeat of one life of a zone's control plane. */
+  accept({ instanceId }: Hello, send: StreamOut<GlobalReport>): StreamIn<ZoneReport> {
+    const { clock } = this.#parts;
+    const pulse: Pulse = { send, heard: clock.mono(), said: { applied: {} } };
+    this.#pulses.set(instanceId, pulse);
+    send.send(this.#reportTo(pulse));
+    this.#cancelBeat ??= clock.after(this.#parts.intervalMs, () => this.#beat());
+    return {
+      message: (report) => {
+        pulse.heard = clock.mono();
+        pulse.said = report;
+      },
+      closed: () => {
+        if (this.#pulses.get(instanceId) === pulse) this.#pulses.delete(instanceId);
+      },
+    };
+  }
+
+  /** What that control plane last said, and how many milliseconds ago; undefined for one without a heartbeat. */
+  heardFrom({ instanceId }: Hello): { readonly report: ZoneReport; readonly silentMs: number } | undefined {
+    const pulse = this.#pulses.get(instanceId);
+    return pulse && { report: pulse.said, silentMs: this.#parts.clock.mono() - pulse.heard };
+  }
+
+  stop(reason: ControlPlaneError): void {
+    this.#cancelBeat?.();
+    for (const { send } of this.#pulses.values()) send.end(reason);
+    this.#pulses.clear();
+  }
+
+  #beat(): void {
+    this.#cancelBeat = undefined;
+    if (this.#pulses.size === 0) return;
+    for (const pulse of this.#pulses.values()) pulse.send.send(this.#reportTo(pulse));
+    this.#cancelBeat = this.#parts.clock.after(this.#parts.intervalMs, () => this.#beat());
+  }
+
+  #reportTo({ heard }: Pulse): GlobalReport {
+    const { outbox, clock, intervalMs } = this.#parts;
+    const revisions = Object.fromEntries(outbox.types.map((type) => [type, BigInt(outbox.latest(type))]));
+    return GlobalReport.fromPartial({
+      revisions,
+      interval: durationOf(intervalMs),
+      unheard: durationOf(clock.mono() - heard),
+    });
+  }
+}

@@ -1,0 +1,90 @@
+import { rfc3339 } from '@koguma/core';
+import type { ZoneReport } from './gen/koguma/v1/sync.js';
+import type { TypeReport } from './sender.js';
+
+/** What global knows of one zone's link. Times are on `wall`, in milliseconds. */
+interface Facts {
+  readonly zone: string;
+  readonly enabled: boolean;
+  readonly now: number;
+  /** What is heard, or applied, later than this is stale. */
+  readonly staleAfterMs: number;
+  /** When the last link of this zone ended; undefined when there was none. */
+  readonly lastSeen: number | undefined;
+  readonly connection:
+    | {
+        readonly since: number;
+        readonly types: readonly TypeReport[];
+        /** What the zone last said in its heartbeat, and how long ago; a plain Kuma has none. */
+        readonly heard: { readonly report: ZoneReport; readonly silentMs: number } | undefined;
+      }
+    | undefined;
+}
+
+/**
+ * How a zone stands, for people. `Online`: connected, and nothing is older than the bound. `Stale`: connected, and
+ * something is, or not everything was applied yet: since when, and by how much. `Offline`: not connected. `Online` alone never says that nothing is on its
+ * way: `lagMs` does, per type.
+ */
+export interface ZoneStatus {
+  readonly zone: string;
+  readonly enabled: boolean;
+  readonly state: 'Online' | 'Stale' | 'Offline';
+  /** Since when it is in this state, as far as global knows. */
+  readonly since: string | null;
+  /** How old what the zone has may be, in milliseconds; null when global does not know. */
+  readonly lagMs: number | null;
+  readonly reason: string | null;
+  /** Whether the zone tells how far it is by itself (`koguma.v1`), as a Koguma does, or only answers, as a Kuma. */
+  readonly heartbeat: { readonly heardMsAgo: number } | null;
+  readonly types: readonly (TypeReport & { readonly reported: Reported | null })[];
+}
+
+/** What the zone itself says that it has applied. */
+interface Reported {
+  readonly revision: number;
+  readonly at: string | null;
+  readonly error: string | null;
+}
+
+export function zoneStatus({ zone, enabled, now, staleAfterMs, lastSeen, connection }: Facts): ZoneStatus {
+  if (!connection) {
+    const since = lastSeen === undefined ? null : rfc3339(lastSeen);
+    const lagMs = lastSeen === undefined ? null : now - lastSeen;
+    return { zone, enabled, state: 'Offline', since, lagMs, reason: null, heartbeat: null, types: [] };
+  }
+  const { types, heard } = connection;
+  const trouble = oldest(now, staleAfterMs, lastSeen, connection);
+  return {
+    zone,
+    enabled,
+    state: trouble ? 'Stale' : 'Online',
+    since: rfc3339(trouble ? now - trouble.forMs : connection.since),
+    lagMs: Math.round(trouble?.forMs ?? Math.max(0, ...types.map(({ lagMs }) => lagMs))),
+    reason: trouble?.reason ?? null,
+    heartbeat: heard ? { heardMsAgo: Math.round(heard.silentMs) } : null,
+    types: types.map((type) => ({ ...type, reported: reportedOf(type, heard?.report) })),
+  };
+}
+
+/** What makes a connected zone stale for the longest; undefined when nothing does. */
+function oldest(
+  now: number,
+  staleAfterMs: number,
+  lastSeen: number | undefined,
+  { since, types, heard }: NonNullable<Facts['connection']>,
+): { readonly forMs: number; readonly reason: string } | undefined {
+  const troubles = types.map(({ type, lagMs }) => ({ forMs: lagMs, reason: `${type} is behind` }));
+  if (heard) troubles.push({ forMs: heard.silentMs, reason: 'nothing was heard of the zone' });
+  const late = troubles.filter(({ forMs }) => forMs >= staleAfterMs);
+  // A link that has just begun may not carry both ways, and what was missed while there was none is still missing.
+  if (types.length === 0 || types.some(({ applied }) => applied === null))
+    late.push({ forMs: now - (lastSeen ?? since), reason: 'it has not applied everything yet' });
+  return late.sort((a, b) => b.forMs - a.forMs)[0];
+}
+
+function reportedOf({ type }: TypeReport, report: ZoneReport | undefined): Reported | null {
+  const applied = report?.applied[type];
+  if (!applied) return null;
+  return { revision: Number(applied.revision), at: applied.time ?? null, error: applied.error || null };
+}

@@ -1,0 +1,148 @@
+import { type Cancel, type Clock, ControlPlaneError, type Log } from '@koguma/core';
+import { keyText, type Resource, type ResourceKey, type ResourceType, type Spec } from './resource.js';
+import type { Entry, Feed, ResourceStore, Revision, StoreTransaction } from './store.js';
+import { insightOf, ownerOfInsight } from './types.js';
+import type { ResourceView } from './view.js';
+
+/** Makes what is to be stored of what is. It may run twice, and a later one for the same key takes its place. */
+type Merge = (stored: Spec | undefined) => Spec;
+
+interface InsightsParts {
+  readonly store: ResourceStore;
+  readonly view: ResourceView;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What changes all the time is written at most once in so many milliseconds. */
+  readonly flushIntervalMs: number;
+}
+
+/**
+ * What is known of zones and proxies and changes all the time: connections, counters, times. Written coalesced and
+ * without a revision, and told to listeners as it is written; {@link revision} counts the writes of this process.
+ * An insight lives as long as the resource that it is of.
+ */
+export class Insights {
+  readonly #parts: InsightsParts;
+  readonly #known = new Map<string, Resource>();
+  readonly #pending = new Map<string, { readonly key: ResourceKey; readonly merge: Merge }>();
+  readonly #listeners = new Set<(change: Feed) => void>();
+  #written = 0;
+  #due = false;
+  #cancelFlush: Cancel | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(parts: InsightsParts) {
+    this.#parts = parts;
+    parts.view.onChange(({ entries, reset }) => this.#forget(entries, reset));
+  }
+
+  /** Reads what an earlier life of this control plane wrote of these types; nothing may use them before. */
+  async load(types: readonly ResourceType[]): Promise<void> {
+    for (const type of types) {
+      for (const insight of await this.#parts.store.list(type)) this.#known.set(keyText(insight), insight);
+    }
+  }
+
+  /** How often something was written since the start. */
+  get revision(): Revision {
+    return { epoch: '', n: this.#written };
+  }
+
+  get(key: ResourceKey): Resource | undefined {
+    return this.#known.get(keyText(key));
+  }
+
+  /** In no particular order. */
+  list(type: ResourceType): Resource[] {
+    return [...this.#known.values()].filter((insight) => insight.type === type);
+  }
+
+  /** Has an insight written: within the flush interval, or at once when it is worth a hurry. */
+  update(key: ResourceKey, merge: Merge, { soon }: { readonly soon: boolean }): void {
+    this.#pending.set(keyText(key), { key, merge });
+    if (soon) this.#flush();
+    else this.#cancelFlush ??= this.#parts.clock.after(this.#parts.flushIntervalMs, () => this.#flush());
+  }
+
+  /** Calls `listener` with what was written, after it was. */
+  onChange(listener: (change: Feed) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Writes until the signal ends, and then once more: what ended because this control plane stops is known, too. */
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = () => this.#wake();
+    signal.addEventListener('abort', stop);
+    while (!signal.aborted) {
+      if (!this.#due) await new Promise<void>((resolve) => (this.#wake = resolve));
+      await this.#writePending();
+    }
+    signal.removeEventListener('abort', stop);
+    this.#cancelFlush?.();
+  }
+
+  #flush(): void {
+    this.#due = true;
+    this.#wake();
+  }
+
+  /** What cannot be written now is not worth more than a line in the log, and waits for the next time. */
+  async #writePending(): Promise<void> {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    this.#due = false;
+    const batch = [...this.#pending.values()];
+    this.#pending.clear();
+    if (batch.length === 0) return;
+    try {
+      const { value } = await this.#parts.store.transaction((tx) => this.#write(tx, batch));
+      this.#tell(value.map((resource) => ({ key: resource, resource })));
+    } catch (error) {
+      this.#parts.log.warn('cannot write what is known of zones and proxies', {
+        error: ControlPlaneError.from(error).message,
+      });
+      for (const { key, merge } of batch)
+        if (!this.#pending.has(keyText(key))) this.update(key, merge, { soon: false });
+    }
+  }
+
+  async #write(tx: StoreTransaction, batch: readonly { key: ResourceKey; merge: Merge }[]): Promise<Resource[]> {
+    const now = this.#parts.clock.wall();
+    const written: Resource[] = [];
+    for (const { key, merge } of batch) {
+      if (!(await tx.get({ ...key, type: ownerOfInsight(key.type) }))) continue; // deleted meanwhile
+      const stored = await tx.get(key);
+      const spec = merge(stored?.spec);
+      const times = { creationTime: now, modificationTime: now };
+      written.push(
+        stored
+          ? await tx.update({ ...stored, spec, modificationTime: now })
+          : await tx.create({ ...key, spec, labels: {}, ...times }),
+      );
+    }
+    return written;
+  }
+
+  /** The manager deletes an insight together with what it is of. */
+  #forget(entries: readonly Entry[], reset: boolean): void {
+    const { view } = this.#parts;
+    const gone = reset
+      ? [...this.#known.values()].filter((insight) => !view.get({ ...insight, type: ownerOfInsight(insight.type) }))
+      : entries.flatMap(({ key, resource }) => {
+          const type = resource ? undefined : insightOf(key.type);
+          return type ? (this.get({ ...key, type }) ?? []) : [];
+        });
+    this.#tell(gone.map(({ type, mesh, name }) => ({ key: { type, mesh, name }, resource: undefined })));
+  }
+
+  #tell(entries: readonly Entry[]): void {
+    if (entries.length === 0) return;
+    for (const { key, resource } of entries) {
+      if (resource) this.#known.set(keyText(key), resource);
+      else this.#known.delete(keyText(key));
+    }
+    this.#written++;
+    for (const listener of this.#listeners) listener({ revision: this.revision, reset: false, entries });
+  }
+}

@@ -1,0 +1,3 @@
+import { expectSeedsToHold } from './expect-seeds.js';
+
+expectSeedsToHold(251, 250);
