@@ -37,6 +37,7 @@ class ControlPlane {
           KUMA_API_SERVER_HTTP_PORT: String(ports.api),
           KUMA_API_SERVER_HTTPS_PORT: String(ports.https),
           KUMA_DIAGNOSTICS_SERVER_PORT: String(ports.diagnostics),
+          KUMA_DP_SERVER_PORT: String(ports.dp),
           ...env,
         },
         stdio: ['ignore', out, out, 'ipc'],
@@ -83,8 +84,8 @@ export class Lab {
   /** Starts all at once, like `kogumactl up` does. @returns a lab that is in sync, and whose first zone has issued a token */
   static async start() {
     const home = path.join(folder, `lab-${++labs}`);
-    const ports = await freePorts(10);
-    const take = () => ({ api: ports.pop(), https: ports.pop(), diagnostics: ports.pop() });
+    const ports = await freePorts(13);
+    const take = () => ({ api: ports.pop(), https: ports.pop(), diagnostics: ports.pop(), dp: ports.pop() });
     const kds = ports.pop();
     const authority = path.join(home, 'global');
     const lab = new Lab();

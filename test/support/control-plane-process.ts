@@ -16,8 +16,8 @@ export class ControlPlaneProcess extends ControlPlaneClient {
   private constructor(role: 'global' | 'zone', port: number, env: Env) {
     super(() => `http://127.0.0.1:${port}`);
     this.#script = `${ROOT}/apps/${role}-cp/bin/${role}-cp.js`;
-    const ports = { KUMA_API_SERVER_HTTP_PORT: String(port), KUMA_DIAGNOSTICS_SERVER_PORT: '0' };
-    this.#env = { ...ports, ...WITHOUT_TLS, ...env };
+    const others = { KUMA_DIAGNOSTICS_SERVER_PORT: '0', KUMA_DP_SERVER_PORT: '0' };
+    this.#env = { KUMA_API_SERVER_HTTP_PORT: String(port), ...others, ...WITHOUT_TLS, ...env };
   }
 
   /** Not started yet. @param env its configuration, but for the ports for people */

@@ -1,13 +1,17 @@
 import { createApiAdapter, type HttpDoors, openHttpDoors, type SyncSource } from '@koguma/api-server';
-import { Certificates, type Config, maskConfig, VERSION } from '@koguma/core';
+import { Certificates, type Config, type Log, maskConfig, VERSION } from '@koguma/core';
+import { BootstrapServer, type DpDoor, doorCertificate, dpServerSettings, openDpDoor } from '@koguma/dp-server';
 import { clusterIdOf } from '@koguma/kds';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import { composeZone, type Zone, type ZonePorts } from './zone.js';
 
-/** A zone control plane that people can reach. */
+/** Proxies that do not read their farewell are reset after this. */
+const GRACE_MS = 300;
+
+/** A zone control plane that people and proxies can reach. */
 export interface ServedZone extends Zone {
-  readonly ports: HttpDoors['ports'];
+  readonly ports: HttpDoors['ports'] & { readonly dp: number };
 }
 
 /** Opens the doors. A zone that waits for its first sync serves and says so, and is not ready. */
@@ -30,19 +34,36 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
 
   const adapter = createApiAdapter(settings);
   const app = await NestFactory.create(AppModule.with(api), adapter, { logger: false, abortOnError: false });
+  let door: DpDoor | undefined;
   try {
+    door = await openProxyDoor(config, zone, certificates, ports.log);
     const ready = () => link === undefined || link.state !== 'never-met';
     const doors = await openHttpDoors(app, adapter, { config, certificates, ready, log });
     tasks.start('tls: changed files', (signal) => certificates.run(signal));
+    const { port, close } = door;
     const stop = async () => {
-      await doors.close();
+      await Promise.all([close(GRACE_MS), doors.close()]);
       await zone.stop();
     };
-    return { ...zone, ports: doors.ports, stop };
+    return { ...zone, ports: { ...doors.ports, dp: port }, stop };
   } catch (error) {
+    await door?.close(0);
     await zone.stop();
     throw error;
   }
+}
+
+async function openProxyDoor(config: Config, { dp }: Zone, certificates: Certificates, log: Log): Promise<DpDoor> {
+  const tls = await certificates.identity('dpServer');
+  const address = { host: config.koguma.dpServer.interface, port: config.dpServer.port, name: 'proxies', tls };
+  const bootstrap = new BootstrapServer({
+    admission: dp.admission,
+    settings: dpServerSettings(config),
+    certificate: doorCertificate(tls),
+    port: () => door.port,
+  });
+  const door: DpDoor = await openDpDoor({ ads: dp.ads, bootstrap, log: log.scope('dp-server') }, address);
+  return door;
 }
 
 function standAlone({ view }: Zone, zone: string): SyncSource {

@@ -9,6 +9,7 @@ import {
   Tasks,
   VERSION,
 } from '@koguma/core';
+import { composeDpServer, type DpServer, dpServerSettings, membershipCheck } from '@koguma/dp-server';
 import {
   CLUSTER_ID_NAME,
   clusterIdOf,
@@ -49,6 +50,8 @@ export interface Zone {
   readonly insights: Insights;
   /** Undefined in a stand-alone zone, which has no global and owns its meshes and keys itself. */
   readonly link: ZoneLink | undefined;
+  /** What stands behind the port for proxies. */
+  readonly dp: DpServer;
   readonly instanceId: string;
   /** What runs until `stop`; doors start theirs here. */
   readonly tasks: Tasks;
@@ -75,7 +78,7 @@ export async function composeZone(
     view,
     clock,
     log: log.scope('store'),
-    flushIntervalMs: config.multizone.global.kds.zoneInsightFlushInterval,
+    flushIntervalMs: config.xdsServer.dataplaneStatusFlushInterval,
   });
   await insights.load(['ZoneInsight', ...typesThatCross('to-global').filter(isInsight)]);
 
@@ -98,7 +101,7 @@ export async function composeZone(
     log: log.scope('resources'),
     readOnly: (key) =>
       readOnlyReason(key, federated ? 'federated-zone' : 'stand-alone-zone', config.apiServer.readOnly),
-    hooks: auth.writeHooks,
+    hooks: [...auth.writeHooks, membershipCheck(view)],
     zone: name,
     unsafeDelete: config.store.unsafeDelete,
   });
@@ -136,6 +139,18 @@ export async function composeZone(
     if (clusterIdOf(view) === undefined && !config.defaults.skipMeshCreation) await manager.ensure(DEFAULT_MESH, {});
     await manager.ensure({ type: 'Config', mesh: '', name: CLUSTER_ID_NAME }, { config: entropy.uuid() });
   }
+  // After auth, so that keys and revocations have moved when the streams that stand on them hear of it.
+  const dp = composeDpServer({
+    settings: dpServerSettings(config),
+    auth,
+    manager,
+    view,
+    insights,
+    clock,
+    entropy,
+    log: log.scope('dp-server'),
+    instanceId,
+  });
   tasks.start('resources: insights', (signal) => insights.run(signal));
   await auth.prepare(manager);
   tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
@@ -146,6 +161,7 @@ export async function composeZone(
     auth,
     insights,
     link,
+    dp,
     instanceId,
     tasks,
     stop: async () => {

@@ -9,6 +9,7 @@ export type { SigningPorts } from './issuer.js';
 export type { Caller } from './local-caller.js';
 export { type OfflineKey, signOffline } from './offline.js';
 export { readOnlyReason } from './ownership.js';
+export type { Revoked } from './revocations.js';
 export {
   ADMIN_TOKEN_NAME,
   isKeptLocal,
@@ -21,9 +22,10 @@ export {
   secretText,
 } from './secrets.js';
 export { authSettings } from './settings.js';
-export type { StoredKey } from './signing-keys.js';
+export type { KeyName, StoredKey } from './signing-keys.js';
 export type { StaticKey } from './static-keys.js';
 export {
+  type Identity,
   isTokenKind,
   TOKEN_KIND_NAMES,
   TOKEN_KINDS,
@@ -34,4 +36,4 @@ export {
 export type { RejectionReason } from './token-reader.js';
 export { type IssueOrder, readTokenRequest } from './token-requests.js';
 export { ADMIN, ANONYMOUS, type User } from './users.js';
-export { type Proof, type Step, TokenRejected, type Verdict } from './validator.js';
+export { type Proof, type Step, TokenRejected, type TokenValidator, type Verdict } from './validator.js';

@@ -3,7 +3,7 @@ import { LABEL, MemoryStore } from '@koguma/resources';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { claimsOf, controlPlane, globalSecret, listName } from './control-plane.contract.js';
-import { canBeListed, notTokenIds, parseRevocations } from './revocations.js';
+import { canBeListed, notTokenIds, parseRevocations, type Revoked } from './revocations.js';
 import { TOKEN_KIND_NAMES } from './token-kinds.js';
 
 const [A, B, C] = [
@@ -203,6 +203,24 @@ describe('revoking', () => {
     expect(cp.auth.revocations.check('zone', '', A).revoked).toBe(true);
     await cp.leave(listName('zone'));
     expect(cp.auth.revocations.check('zone', '', A).revoked).toBe(false);
+  });
+
+  it('is told with the ids that are new on a list, and with the mesh that it is for, wherever the list is kept', async () => {
+    const cp = await controlPlane();
+    await cp.createMesh('payments');
+    await cp.put(listName('user'), A);
+    const told: Revoked[] = [];
+    cp.auth.revocations.onRevoked((revoked) => told.push(revoked));
+    await cp.put(listName('user'), `${B},${A}`);
+    await cp.put(listName('user'), B);
+    await cp.put(listName('dataplane', 'payments'), A);
+    await cp.put(globalSecret('dataplane-token-revocations-payments'), C.toUpperCase());
+    await cp.manager.delete(listName('user'));
+    expect(told).toEqual([
+      { kind: 'user', mesh: '', ids: [B] },
+      { kind: 'dataplane', mesh: 'payments', ids: [A] },
+      { kind: 'dataplane', mesh: 'payments', ids: [C] },
+    ]);
   });
 
   it('holds a hundred thousand ids, each once', async () => {

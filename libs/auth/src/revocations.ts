@@ -1,4 +1,4 @@
-import { type Entry, keyText, type ResourceView } from '@koguma/resources';
+import { type Entry, keyText, type ResourceKey, type ResourceView } from '@koguma/resources';
 import { type Secret, secretRole, secretText } from './secrets.js';
 import { type TokenKindName, tokenKind } from './token-kinds.js';
 
@@ -33,10 +33,19 @@ export interface RevocationAnswer {
   readonly size: number;
 }
 
+/** Ids that are new on the lists of a kind. */
+export interface Revoked {
+  readonly kind: TokenKindName;
+  /** '' for kinds whose keys live outside meshes. */
+  readonly mesh: string;
+  readonly ids: readonly string[];
+}
+
 /** Every revocation list, in memory, as of the view's revision: a check costs the same whatever their length. */
 export class Revocations {
   readonly #view: ResourceView;
   readonly #lists = new Map<string, ReadonlySet<string>>();
+  readonly #listeners = new Set<(revoked: Revoked) => void>();
 
   constructor(view: ResourceView) {
     this.#view = view;
@@ -61,6 +70,14 @@ export class Revocations {
     };
   }
 
+  /**
+   * Tells what was revoked, in the turn in which it counts from. After a reset of the view all lists are new, and nothing
+   * is told.
+   */
+  onRevoked(listener: (revoked: Revoked) => void): void {
+    this.#listeners.add(listener);
+  }
+
   #rebuild(): void {
     this.#lists.clear();
     for (const type of ['Secret', 'GlobalSecret'] as const) {
@@ -70,8 +87,22 @@ export class Revocations {
 
   #follow({ key, resource }: Entry): void {
     if (key.type !== 'Secret' && key.type !== 'GlobalSecret') return;
-    if (secretRole(key).role !== 'revocations') return;
-    if (resource) this.#lists.set(keyText(key), new Set(parseRevocations(secretText((resource as Secret).spec))));
+    const role = secretRole(key);
+    if (role.role !== 'revocations') return;
+    const before = this.#lists.get(keyText(key));
+    const now = new Set(resource ? parseRevocations(secretText((resource as Secret).spec)) : []);
+    if (resource) this.#lists.set(keyText(key), now);
     else this.#lists.delete(keyText(key));
+    if (this.#listeners.size === 0) return;
+    const ids = [...now].filter((id) => !before?.has(id));
+    if (ids.length === 0) return;
+    const revoked = { kind: role.kind, mesh: meshOf(key, role.kind), ids };
+    for (const listener of this.#listeners) listener(revoked);
   }
+}
+
+/** Of which mesh's tokens a list speaks; a GlobalSecret tells it in its name. */
+function meshOf({ mesh, name }: ResourceKey, kind: TokenKindName): string {
+  const row = tokenKind(kind);
+  return mesh !== '' || row.secretType === 'GlobalSecret' ? mesh : name.slice(row.revocations('').length);
 }

@@ -95,6 +95,21 @@ describe('the keys kept as secrets', () => {
     expect(thumbprints()).toEqual([KEY.thumbprint]);
   });
 
+  it('are told of when they come, are replaced and go, after they count', async () => {
+    const cp = await controlPlane();
+    const told: unknown[] = [];
+    cp.auth.keys.onMoved(({ kind, mesh, kid }) => told.push([kid, cp.auth.keys.find(kind, mesh, kid).length]));
+    await cp.put(keyName('user', 7), KEY.pem);
+    await cp.put(keyName('user', 7), OTHER_KEY.pem);
+    await cp.manager.delete(keyName('user', 7));
+    await cp.put(globalSecret('something-else'), 'x');
+    expect(told).toEqual([
+      ['7', 1],
+      ['7', 1],
+      ['7', 0],
+    ]);
+  });
+
   it('leave with their mesh', async () => {
     const cp = await controlPlane();
     await cp.createMesh('default');

@@ -18,6 +18,13 @@ export interface KeySource {
   find(kind: TokenKindName, mesh: string, kid: string): VerificationKey[];
 }
 
+/** What tokens say of the key that signed them, and where it must be. */
+export interface KeyName {
+  readonly kind: TokenKindName;
+  readonly mesh: string;
+  readonly kid: string;
+}
+
 /** A key kept as a secret. */
 export interface StoredKey extends VerificationKey {
   readonly kind: TokenKindName;
@@ -41,6 +48,7 @@ export class SecretKeys implements KeySource {
   readonly #parts: Parts;
   /** By `kind/mesh`, then by serial. */
   readonly #rings = new Map<string, Map<number, StoredKey>>();
+  readonly #listeners = new Set<(moved: KeyName) => void>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -66,6 +74,14 @@ export class SecretKeys implements KeySource {
     return [...(this.#rings.get(ringName(kind, mesh))?.values() ?? [])].sort((a, b) => a.serial - b.serial);
   }
 
+  /**
+   * Tells which key came, went or was replaced, in the turn in which it counts from. After a reset of the view all keys
+   * are new, and nothing is told.
+   */
+  onMoved(listener: (moved: KeyName) => void): void {
+    this.#listeners.add(listener);
+  }
+
   #rebuild(): void {
     this.#rings.clear();
     for (const type of ['Secret', 'GlobalSecret'] as const) {
@@ -85,6 +101,8 @@ export class SecretKeys implements KeySource {
     else ring.delete(role.serial);
     if (ring.size > 0) this.#rings.set(name, ring);
     else this.#rings.delete(name);
+    const moved = { kind: role.kind, mesh: key.mesh, kid: String(role.serial) };
+    for (const listener of this.#listeners) listener(moved);
   }
 
   #prefixOf(row: TokenKind, mesh: string): string {

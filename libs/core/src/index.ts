@@ -1,6 +1,7 @@
 export { expandHome, type Machine, type Running, runCommand } from './adapters/command.js';
 export { HANDSHAKE_TIMEOUT_MS, type ListenAddress, Listener } from './adapters/listener.js';
 export { pinoLog } from './adapters/pino-log.js';
+export { sha256 } from './adapters/sha256.js';
 export { parseRfc3339, rfc3339, systemClock } from './adapters/system-clock.js';
 export { systemEntropy } from './adapters/system-entropy.js';
 export { type Cancel, type Clock, epochSeconds, sleep } from './clock.js';

@@ -1,3 +1,4 @@
+import { sha256 } from '@koguma/core';
 import {
   type ConfigSpec,
   RESOURCE_TYPES,
@@ -7,7 +8,6 @@ import {
   type SecretSpec,
   type Spec,
 } from '@koguma/resources';
-import { sha256 } from './adapters/sha256.js';
 import type { Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { Duration } from './gen/google/protobuf/duration.js';
 import { Dataplane } from './gen/kuma/mesh/v1alpha1/dataplane.js';

@@ -8,7 +8,7 @@ import {
   REASON,
   violations,
 } from './manager-under-test.contract.js';
-import type { ResourceKey, Spec } from './resource.js';
+import type { Resource, ResourceKey, Spec } from './resource.js';
 
 const ZONE: ResourceKey = { type: 'Zone', mesh: '', name: 'zone-1' };
 const SECRET: ResourceKey = { type: 'Secret', mesh: 'default', name: 'one' };
@@ -89,6 +89,18 @@ describe('the resource manager', () => {
       await expect(manager.put({ ...ZONE, name: 'A' }, { enabled: 1 })).rejects.toMatchObject(
         violations('name', 'enabled'),
       );
+    });
+
+    it('asks whether a write is permitted with what is stored when it happens, and writes nothing when it is not', async () => {
+      await manager.put(MESH, {});
+      const asked: unknown[] = [];
+      const permit = (stored: Resource | undefined) => {
+        asked.push(stored?.spec.data);
+        if (stored) throw new RangeError('not yours');
+      };
+      await manager.put(SECRET, DATA, {}, { permit });
+      await expect(manager.put(SECRET, { data: 'dHdv' }, {}, { permit })).rejects.toThrow('not yours');
+      expect([asked, (await manager.get(SECRET))?.spec]).toEqual([[undefined, DATA.data], DATA]);
     });
 
     it('keeps the mark of what came from global, whatever the writer says', async () => {

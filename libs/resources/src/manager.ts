@@ -44,6 +44,11 @@ export interface WriteHook {
 export interface WriteOptions {
   /** Checks everything and changes nothing. */
   readonly dryRun?: boolean;
+  /**
+   * Asked inside the transaction with what is stored then, so that nobody comes between the question and the write:
+   * what it throws refuses the write.
+   */
+  readonly permit?: (stored: Resource | undefined) => void;
 }
 
 export interface WriteResult {
@@ -116,6 +121,7 @@ export class ResourceManager {
     const companions = await this.#companions({ ...write, next: { spec: normal, labels } });
     const { value: created, revision } = await this.#commit(async (tx) => {
       await this.#requireMesh(tx, key);
+      options.permit?.(await tx.get(key));
       const isNew = await this.#upsert(tx, key, normal, labels);
       for (const companion of companions) await companion(tx);
       return isNew;
@@ -141,6 +147,7 @@ export class ResourceManager {
 
     const companions = await this.#companions(write);
     const { revision } = await this.#commit(async (tx) => {
+      options.permit?.(await tx.get(key));
       await tx.delete(key);
       await deleteWhatBelongsTo(tx, key);
       for (const companion of companions) await companion(tx);

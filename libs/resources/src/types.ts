@@ -37,6 +37,16 @@ const anything = z.record(z.string(), z.unknown());
 /** Of insights: what a control plane wrote itself is not looked at again. */
 const counters = z.looseObject({});
 
+const tagSets = z
+  .array(
+    z.object(
+      { tags: z.record(z.string(), z.string('must be a string'), 'must be an object of strings') },
+      'must be an object',
+    ),
+    'must be a list',
+  )
+  .optional();
+
 /** Kuma's Mesh: the parts that proxies need are typed, the rest is kept as it came. */
 const meshSpec = z.object({
   mtls: anything.optional(),
@@ -48,7 +58,12 @@ const meshSpec = z.object({
     .object({ localityAwareLoadBalancing: bool.optional(), zoneEgress: bool.optional() })
     .catchall(z.unknown())
     .optional(),
-  constraints: anything.optional(),
+  constraints: z
+    .object({
+      dataplaneProxy: z.object({ requirements: tagSets, restrictions: tagSets }).catchall(z.unknown()).optional(),
+    })
+    .catchall(z.unknown())
+    .optional(),
   skipCreatingInitialPolicies: z.array(z.string()).optional(),
   meshServices: anything.optional(),
 });

@@ -1,3 +1,4 @@
+export { LOCALHOST_CERT_FILE } from './certificate.js';
 export { type Answer, type CallOptions, ControlPlaneClient } from './control-plane.js';
 export { type DecodedToken, decodeToken } from './decoded-token.js';
 export { FixtureKeys, fixtureCrypto } from './fixture-crypto.js';

@@ -5,6 +5,7 @@ import { type Dial, grpcDial } from '@koguma/kds';
 import { MemoryStore, type ResourceStore } from '@koguma/resources';
 import { type ServedZone, serveZone } from '@koguma/zone-cp';
 import { nextTurn } from './adapters/next-turn.js';
+import { LOCALHOST_CERTIFICATE } from './certificate.js';
 import { FixtureKeys, fixtureCrypto } from './fixture-crypto.js';
 import { LabClock } from './lab-clock.js';
 import { LabNode } from './lab-node.js';
@@ -32,6 +33,8 @@ const BASE_ENV = {
   KUMA_API_SERVER_HTTPS_ENABLED: 'false',
   KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED: 'false',
   KUMA_DIAGNOSTICS_SERVER_PORT: '0',
+  KUMA_DP_SERVER_PORT: '0',
+  ...LOCALHOST_CERTIFICATE,
   KOGUMA_MULTIZONE_ZONE_RECONNECT_BASE: '20ms',
   KOGUMA_MULTIZONE_ZONE_RECONNECT_MAX: '100ms',
 };

@@ -24,8 +24,8 @@ describe('the plan of a lab', () => {
   it("puts global on Kuma's ports and each zone 1000 further", () => {
     expect(portsOf({})).toEqual([
       [5680, 5681, 5682, 5685],
-      [6680, 6681, 6682],
-      [7680, 7681, 7682],
+      [6680, 6681, 6682, 6678],
+      [7680, 7681, 7682, 7678],
     ]);
   });
 
@@ -33,7 +33,7 @@ describe('the plan of a lab', () => {
     const [global, east] = planLab({ ...SETTINGS, zones: ['east'], portOffset: 100 });
     expect(portsOf({ zones: ['east'], portOffset: 100 })).toEqual([
       [5780, 5781, 5782, 5785],
-      [6780, 6781, 6782],
+      [6780, 6781, 6782, 6778],
     ]);
     expect(global?.env.KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT).toBe('5785');
     expect(east?.env.KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS).toBe('grpcs://localhost:5785');
@@ -58,6 +58,7 @@ describe('the plan of a lab', () => {
       KUMA_MULTIZONE_ZONE_NAME: 'east',
       KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: 'grpcs://localhost:5685',
       KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE: '/data/global/ca.crt',
+      KUMA_DP_SERVER_PORT: '6678',
       KUMA_API_SERVER_HTTP_PORT: '6681',
       KUMA_API_SERVER_HTTPS_PORT: '6682',
       KUMA_DIAGNOSTICS_SERVER_PORT: '6680',

@@ -47,7 +47,7 @@ export interface Plan {
 
 const GLOBAL = 'global';
 const MAX_ZONES = 50;
-const PORTS = { diagnostics: 5680, api: 5681, https: 5682, kds: 5685 };
+const PORTS = { dp: 5678, diagnostics: 5680, api: 5681, https: 5682, kds: 5685 };
 const PORTS_PER_ZONE = 1000;
 const MAX_PORT = 65_535;
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -60,6 +60,7 @@ const KEPT_BY_THE_LAB = new Set([
   'KUMA_API_SERVER_HTTP_PORT',
   'KUMA_API_SERVER_HTTPS_PORT',
   'KUMA_DIAGNOSTICS_SERVER_PORT',
+  'KUMA_DP_SERVER_PORT',
   'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT',
 ]);
 
@@ -73,7 +74,7 @@ export function parseZones(list: string): string[] {
   const zones = list.split(',').map((name) => name.trim());
   if (zones.length > MAX_ZONES) {
     throw Failure.usage(
-      `${zones.length} zones are too many: each is a process of its own, and zone i takes the ports from 5680 + ${PORTS_PER_ZONE} × i`,
+      `${zones.length} zones are too many: each is a process of its own, and zone i takes the ports from 5678 + ${PORTS_PER_ZONE} × i`,
       `Name at most ${MAX_ZONES} zones.`,
     );
   }
@@ -157,7 +158,7 @@ function planOf(name: string, index: number, { data, memory, portOffset, configs
   const folder = path.join(data, name);
   const shift = portOffset + PORTS_PER_ZONE * index;
   const [api, https, diagnostics] = [PORTS.api + shift, PORTS.https + shift, PORTS.diagnostics + shift];
-  const kds = PORTS.kds + portOffset;
+  const [kds, dp] = [PORTS.kds + portOffset, PORTS.dp + shift];
   const config = configs.get(name);
   // Global starts first and makes the authority, whose certificates all of the lab believe.
   const authority = path.join(data, GLOBAL);
@@ -166,6 +167,7 @@ function planOf(name: string, index: number, { data, memory, portOffset, configs
       ? { KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: `${kds}` }
       : {
           KUMA_MULTIZONE_ZONE_NAME: name,
+          KUMA_DP_SERVER_PORT: `${dp}`,
           KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: `grpcs://localhost:${kds}`,
           KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE: path.join(authority, 'ca.crt'),
         };
@@ -178,7 +180,9 @@ function planOf(name: string, index: number, { data, memory, portOffset, configs
       { number: diagnostics, purpose: 'diagnostics' },
       { number: api, purpose: 'its API' },
       { number: https, purpose: 'its API with TLS' },
-      ...(role === 'global' ? [{ number: kds, purpose: 'the sync with zones (KDS)' }] : []),
+      role === 'global'
+        ? { number: kds, purpose: 'the sync with zones (KDS)' }
+        : { number: dp, purpose: 'its proxies' },
     ],
     api: `http://localhost:${api}`,
     folder,

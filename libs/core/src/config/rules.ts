@@ -1,3 +1,4 @@
+import { PROXY_RULES } from './proxy-rules.js';
 import { bothOrNone, type Rule } from './rule.js';
 import { type Config, type Path, SETTINGS } from './settings.js';
 import { type Role, type Setting, type Value, valueAt } from './table.js';
@@ -89,6 +90,7 @@ export const RULES: readonly Rule[] = [
   silenceIsMeasured,
   tlsFilesFitMode,
   plainPostgresIsTold,
+  ...PROXY_RULES,
   ...TLS_RULES,
 ];
 

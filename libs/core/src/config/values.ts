@@ -17,6 +17,9 @@ function wholeNumber(from: number, to: number) {
 /** A port to listen on; 0 takes any free one. */
 export const port = wholeNumber(0, 65_535);
 
+/** A port that others are told of, and that is not listened on here; 0 stands for none. */
+export const portToTell = wholeNumber(0, 65_535);
+
 /** A port of another machine. */
 export const remotePort = wholeNumber(1, 65_535);
 
@@ -70,6 +73,22 @@ export function oneOf<const Word extends string>(
     },
   });
 }
+
+const DP_PROXY = oneOf(['dpToken', 'serviceAccountToken', 'none', '']);
+const ZONE_PROXY = oneOf(['zoneToken', 'dpToken', 'serviceAccountToken', 'none', '']);
+
+/** How dataplanes prove who they are. Empty text is Kuma's way to leave it to the environment. */
+export const dpProxyAuth = DP_PROXY.transform((type) => (type === '' ? 'dpToken' : type));
+
+/** How zone proxies do; what Kuma's older setting calls `dpToken` is the token of each kind of proxy. */
+export const zoneProxyAuth = ZONE_PROXY.transform((type) => (type === '' || type === 'dpToken' ? 'zoneToken' : type));
+
+const HTTPS_URL = { error: 'allowed: a URL that begins with https://, or nothing' };
+
+/** Where something is asked that must come from who it says; empty for nowhere. */
+export const httpsUrl = z
+  .string(HTTPS_URL)
+  .refine((url) => url === '' || (url.startsWith('https://') && URL.canParse(url)), HTTPS_URL);
 
 const DURATION = 'allowed: a duration above zero, such as 500ms, 10s or 1m30s';
 const DURATION_OR_NONE = 'allowed: a duration such as 500ms, 10s or 1m30s, or 0 for none';

@@ -27,6 +27,8 @@ export interface TlsIdentity {
    * for client certificates and believes these.
    */
   readonly context: TlsContext;
+  /** PEM of whom a peer must believe to believe the certificate, for peers who are not told otherwise. */
+  readonly authority: string;
   /** Calls back after the context has changed; returns what ends that. */
   follow(changed: () => void): Cancel;
 }
@@ -107,6 +109,9 @@ export class Certificates {
     return {
       get context() {
         return watched.current.context;
+      },
+      get authority() {
+        return files.authority ? certificatesFrom(files.authority).join('\n') : watched.current.context.cert;
       },
       follow: (changed) => watched.follow(changed),
     };

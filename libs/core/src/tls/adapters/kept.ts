@@ -26,6 +26,8 @@ export interface KeptIn {
 export interface PairFiles {
   readonly cert: NamedFile;
   readonly key: NamedFile;
+  /** Who signed it, where that is known. */
+  readonly authority?: NamedFile;
 }
 
 export interface NamedFile {
@@ -45,6 +47,7 @@ export async function keptPair(kept: KeptIn): Promise<PairFiles> {
   const files = {
     cert: { name: 'the kept certificate', path: file('crt') },
     key: { name: 'its private key', path: file('key') },
+    authority: { name: CA_DIR, path: path.join(expandHome(kept.authority), 'ca.crt') },
   };
   const names = namesOf(kept.hostname);
   const why = whyAnew(files, authority.cert, names);

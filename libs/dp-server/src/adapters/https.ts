@@ -1,0 +1,46 @@
+import { request } from 'node:https';
+import { ControlPlaneError } from '@koguma/core';
+
+interface Question {
+  readonly method: 'GET' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** PEM of the authorities that count; the system's when left out. */
+  readonly ca?: string | undefined;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+const PATIENCE_MS = 5_000;
+const LARGEST_ANSWER = 1024 * 1024;
+
+/**
+ * Asks over HTTPS, and nothing else. @throws ControlPlaneError `unavailable` when no whole answer came from who was asked
+ */
+export function askOverHttps(url: string, { method, headers = {}, body, ca }: Question): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: unknown) => {
+      const { host } = new URL(url);
+      reject(
+        new ControlPlaneError('unavailable', `${host} cannot be asked now: ${(cause as Error).message}`, { cause }),
+      );
+    };
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const asked = request(url, { method, headers, signal, ...(ca === undefined ? {} : { ca }) }, (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > LARGEST_ANSWER) asked.destroy(new Error('its answer is too large'));
+        else chunks.push(chunk);
+      });
+      response.on('error', failed);
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
+    });
+    asked.on('error', failed);
+    asked.end(body);
+  });
+}

@@ -1,0 +1,4 @@
+/** Runs in a later turn of the event loop. */
+export function nextTurn(run: () => void): void {
+  setImmediate(run);
+}

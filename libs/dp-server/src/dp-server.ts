@@ -1,0 +1,53 @@
+import type { Auth } from '@koguma/auth';
+import type { Clock, Entropy, Log } from '@koguma/core';
+import type { Insights, ResourceManager, ResourceView } from '@koguma/resources';
+import { nextTurn } from './adapters/next-turn.js';
+import { serviceAccountVerifier } from './adapters/service-account-verifier.js';
+import { Admission } from './admission.js';
+import { AdsServer } from './ads-server.js';
+import { type Authenticator, noAuthentication } from './credential.js';
+import { ProxyInsights } from './proxy-insights.js';
+import { Registrations } from './registrations.js';
+import { ServiceAccountAuthenticator } from './service-accounts.js';
+import { Sessions } from './sessions.js';
+import type { DpServerSettings } from './settings.js';
+import { TokenAuthenticator } from './token-authenticator.js';
+
+export interface DpServerParts {
+  readonly settings: DpServerSettings;
+  readonly auth: Auth;
+  readonly manager: ResourceManager;
+  readonly view: ResourceView;
+  readonly insights: Insights;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  /** Of this control plane. */
+  readonly instanceId: string;
+}
+
+/** Everything behind the proxy port, put together; {@link openDpDoor} is the port itself. */
+export interface DpServer {
+  readonly admission: Admission;
+  readonly ads: AdsServer;
+  readonly sessions: Sessions;
+}
+
+/** @throws ControlPlaneError `invalid` for a setting that names a file which cannot be read */
+export function composeDpServer(parts: DpServerParts): DpServer {
+  const { settings, auth, manager, view, clock, log } = parts;
+  const { zone, recheck, deregistrationDelayMs: delayMs } = settings;
+  const tokens = new TokenAuthenticator({ validator: auth.validator, zone });
+  const authenticator = (type: DpServerSettings['dpProxy'] | DpServerSettings['zoneProxy']): Authenticator => {
+    if (type === 'none') return noAuthentication;
+    if (type !== 'serviceAccountToken') return tokens;
+    return new ServiceAccountAuthenticator(serviceAccountVerifier(settings.serviceAccount, clock), clock);
+  };
+  const [dataplanes, zoneProxies] = [authenticator(settings.dpProxy), authenticator(settings.zoneProxy)];
+  const admission = new Admission({ view, dataplanes, zoneProxies, log });
+  const sessions = new Sessions({ view, auth, clock, later: nextTurn });
+  const registrations = new Registrations({ manager, view, clock, log, zone, delayMs });
+  const insights = new ProxyInsights(parts);
+  const ads = new AdsServer({ admission, sessions, registrations, insights, recheck, clock, log });
+  return { admission, sessions, ads };
+}
