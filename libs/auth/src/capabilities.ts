@@ -3,7 +3,8 @@ import type { ResourceKey, ResourceView } from '@koguma/resources';
 import type { AccessRight } from './access-right.js';
 import type { TokenIssuer } from './issuer.js';
 import type { ControlPlaneRole } from './ownership.js';
-import type { SecretKeys, StoredKey, VerificationKey } from './signing-keys.js';
+import type { SecretKeys, VerificationKey } from './signing-keys.js';
+import type { StaticKey } from './static-keys.js';
 import { TOKEN_KINDS, type TokenKind, type TokenKindName } from './token-kinds.js';
 
 /** Control planes of the same topology. */
@@ -37,19 +38,12 @@ export interface Capability {
   readonly rotate: Ability;
 }
 
-/** A key that the configuration lists: for one mesh, or for every. */
-interface ConfiguredKey extends Pick<VerificationKey, 'kid' | 'key'> {
-  readonly kind: TokenKindName;
-  readonly mesh: string | undefined;
-  readonly foundIn?: string;
-}
-
 /** Who is asked. */
 export interface CapabilityParts {
   readonly role: ControlPlaneRole;
   readonly settings: {
     readonly switches: Readonly<Record<TokenKind['switches'], { readonly useSecrets: boolean }>>;
-    readonly staticKeys: readonly ConfiguredKey[];
+    readonly staticKeys: readonly StaticKey[];
   };
   readonly keys: SecretKeys;
   readonly issuer: TokenIssuer;
@@ -102,10 +96,10 @@ function verificationKeys({ kind: name, switches }: TokenKind, mesh: string, { s
   const stored = settings.switches[switches].useSecrets ? keys.list(kind, mesh).map(known) : [];
   const configured = settings.staticKeys
     .filter((key) => key.kind === kind && (key.mesh === undefined || key.mesh === mesh))
-    .map(({ kid, key, foundIn = 'configuration' }) => ({ kid, thumbprint: key.thumbprint, foundIn }));
+    .map(known);
   return [...stored, ...configured];
 }
 
-function known({ kid, key, foundIn }: StoredKey): KnownKey {
+function known({ kid, key, foundIn }: VerificationKey): KnownKey {
   return { kid, thumbprint: key.thumbprint, foundIn };
 }
