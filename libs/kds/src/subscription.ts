@@ -4,7 +4,7 @@ import type { KdsSubscription, ResourceType, Spec } from '@koguma/resources';
 export type Outcome = 'sent' | 'acknowledged' | 'rejected';
 type Counts = Record<Outcome, number>;
 
-/** Characters of what is kept of a zone's configuration, and of its version. Kuma's are a tenth of that. */
+/** Characters of what is kept of a zone's configuration, and of its version: room for any real one. */
 const LONGEST_CONFIG = 256 * 1024;
 const LONGEST_VERSION = 4 * 1024;
 
