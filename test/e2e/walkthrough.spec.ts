@@ -55,6 +55,10 @@ const BLOCKS: Readonly<Record<string, readonly string[]>> = {
     '`cat /tmp/key-private.pem /tmp/key-public.pem`',
     'the configuration with a public key',
     '`kumactl generate user-token` with a key',
+    '`kumactl generate tls-certificate --type=client`',
+    '`kubectl create secret generic api-server-client-certs`',
+    '`kumactl install control-plane`',
+    '`kumactl config control-planes add` with a certificate',
   ],
 };
 
@@ -70,9 +74,10 @@ beforeAll(async () => {
   lab = await LabProcesses.up(OFFSET);
   scratch = join(lab.home, 'tmp');
   await mkdir(scratch);
-  const [api, diagnostics] = [await freePort(), await freePort()];
+  const [api, https, diagnostics] = [await freePort(), await freePort(), await freePort()];
   elsewhere = [
     ['localhost:5681', `localhost:${api}`],
+    ['localhost:5682', `localhost:${https}`],
     ['localhost:5680', `localhost:${diagnostics}`],
     ['/tmp/', `${scratch}/`],
   ];
@@ -85,6 +90,7 @@ beforeAll(async () => {
     HOME: lab.home,
     KOGUMA_DATA: lab.data,
     KUMA_API_SERVER_HTTP_PORT: `${api}`,
+    KUMA_API_SERVER_HTTPS_PORT: `${https}`,
     KUMA_DIAGNOSTICS_SERVER_PORT: `${diagnostics}`,
   });
   await shell.type('exec 2>&1');
