@@ -42,6 +42,7 @@ export class Life {
       wall: () => real.wall(),
       mono: () => real.mono(),
       after: (ms, run) => real.after(ms, () => this.#alive && run()),
+      at: (wallMs, run) => real.at(wallMs, () => this.#alive && run()),
     };
   }
 

@@ -34,4 +34,4 @@ export {
 export type { RejectionReason } from './token-reader.js';
 export { type IssueOrder, readTokenRequest } from './token-requests.js';
 export { ADMIN, ANONYMOUS, type User } from './users.js';
-export { type Proof, type Step, TokenRejected, type Verdict } from './validator.js';
+export { type Proof, type Step, TokenRejected, type TokenValidator, type Verdict } from './validator.js';

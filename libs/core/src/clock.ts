@@ -13,6 +13,11 @@ export interface Clock {
   mono(): number;
   /** Runs once after `ms` of `mono` time. Delays beyond what a timer can hold are fine. */
   after(ms: number, run: () => void): Cancel;
+  /**
+   * Runs once when `wall` shows `wallMs`, also when it gets there by a jump; soon when that is past. Real time is looked
+   * at twice a second, since nothing tells of its jumps.
+   */
+  at(wallMs: number, run: () => void): Cancel;
 }
 
 /** Resolves after `ms`, or at once when the signal ends; never rejects, so the caller checks its signal. */

@@ -47,6 +47,35 @@ describe('VirtualClock', () => {
     expect(fired).toEqual([10]);
   });
 
+  it('fires what waits for a time of the wall when that shows it, however it got there', () => {
+    const clock = new VirtualClock(1_000);
+    const fired: string[] = [];
+    clock.at(1_050, () => fired.push(`by waiting, at ${clock.mono()}`));
+    clock.at(9_000, () => fired.push(`by a jump, at ${clock.mono()}`));
+    clock.after(60, () => clock.skew(8_000));
+    while (clock.step());
+    expect(fired).toEqual(['by waiting, at 50', 'by a jump, at 60']);
+  });
+
+  it('waits longer for a time of the wall that was set back', () => {
+    const clock = new VirtualClock(1_000);
+    const fired: number[] = [];
+    clock.at(1_100, () => fired.push(clock.mono()));
+    clock.skew(-500);
+    expect(clock.next()).toBe(600);
+    while (clock.step());
+    expect(fired).toEqual([600]);
+  });
+
+  it('fires what waits for a time that is past at once, unless it is cancelled', () => {
+    const clock = new VirtualClock(1_000);
+    const fired: string[] = [];
+    clock.at(1, () => fired.push('kept'));
+    clock.at(2, () => fired.push('cancelled'))();
+    while (clock.step());
+    expect([fired, clock.mono()]).toEqual([['kept'], 0]);
+  });
+
   it('never fires what was cancelled, and cancelling again does nothing', () => {
     const clock = new VirtualClock();
     const fired: string[] = [];

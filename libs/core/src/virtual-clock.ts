@@ -1,7 +1,10 @@
 import type { Cancel, Clock } from './clock.js';
 
 interface Timer {
-  readonly at: number;
+  /** In `mono` ms. */
+  at: number;
+  /** What `wall` must show, for a timer that moves with it. */
+  readonly wall?: number;
   readonly order: number;
   readonly run: () => void;
 }
@@ -27,13 +30,11 @@ export class VirtualClock implements Clock {
   }
 
   after(ms: number, run: () => void): Cancel {
-    const timer = { at: this.#now + Math.max(0, ms), order: this.#order++, run };
-    const place = this.#timers.findIndex((other) => other.at > timer.at);
-    this.#timers.splice(place === -1 ? this.#timers.length : place, 0, timer);
-    return () => {
-      const index = this.#timers.indexOf(timer);
-      if (index !== -1) this.#timers.splice(index, 1);
-    };
+    return this.#set({ at: this.#now + Math.max(0, ms), order: this.#order++, run });
+  }
+
+  at(wallMs: number, run: () => void): Cancel {
+    return this.#set({ at: this.#monoOf(wallMs), wall: wallMs, order: this.#order++, run });
   }
 
   /** When the next deadline is due, in `mono` ms; undefined when nothing waits. */
@@ -57,8 +58,23 @@ export class VirtualClock implements Clock {
     this.#now = mono;
   }
 
-  /** Skews `wall` alone, forwards or backwards, as a wrong system clock would. */
+  /** Skews `wall` alone, forwards or backwards, as a wrong system clock would; what waits for it moves along. */
   skew(ms: number): void {
     this.#wallAtZero += ms;
+    for (const timer of this.#timers) if (timer.wall !== undefined) timer.at = this.#monoOf(timer.wall);
+    this.#timers.sort((a, b) => a.at - b.at || a.order - b.order);
+  }
+
+  #monoOf(wallMs: number): number {
+    return Math.max(this.#now, wallMs - this.#wallAtZero);
+  }
+
+  #set(timer: Timer): Cancel {
+    const place = this.#timers.findIndex((other) => other.at > timer.at);
+    this.#timers.splice(place === -1 ? this.#timers.length : place, 0, timer);
+    return () => {
+      const index = this.#timers.indexOf(timer);
+      if (index !== -1) this.#timers.splice(index, 1);
+    };
   }
 }

@@ -9,6 +9,8 @@ interface Delay {
 export class LabClock implements Clock {
   #ahead = 0;
   readonly #delays = new Set<Delay>();
+  /** What looks at `wall` again when it was moved. */
+  readonly #alarms = new Set<() => void>();
 
   wall(): number {
     return systemClock.wall() + this.#ahead;
@@ -33,6 +35,28 @@ export class LabClock implements Clock {
     return cancel;
   }
 
+  at(wallMs: number, run: () => void): Cancel {
+    let cancelTimer: Cancel;
+    const arm = () => {
+      cancelTimer = systemClock.at(wallMs - this.#ahead, ring);
+    };
+    const rearm = () => {
+      cancelTimer();
+      arm();
+    };
+    const cancel = () => {
+      this.#alarms.delete(rearm);
+      cancelTimer();
+    };
+    const ring = () => {
+      cancel();
+      run();
+    };
+    this.#alarms.add(rearm);
+    arm();
+    return cancel;
+  }
+
   /** How many delays are under way: with none, nothing happens by itself. */
   get waiting(): number {
     return this.#delays.size;
@@ -41,6 +65,7 @@ export class LabClock implements Clock {
   /** Moves `wall` forwards (or back, when negative). */
   advance(ms: number): void {
     this.#ahead += ms;
+    for (const rearm of [...this.#alarms]) rearm();
   }
 
   /** Ends now, in order, the delays that would end within `ms`: for waits that no test has the time for. */

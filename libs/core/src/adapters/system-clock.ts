@@ -3,6 +3,9 @@ import type { Cancel, Clock } from '../clock.js';
 /** Node fires a timer beyond 2^31 ms at once, so long waits are walked in days. */
 const LONGEST_TIMER_MS = 24 * 3_600_000;
 
+/** A jump of the wall clock is noticed this late at most. */
+const LONGEST_BLIND_MS = 500;
+
 /** The machine's own time. */
 export const systemClock: Clock = {
   wall: () => Date.now(),
@@ -14,6 +17,17 @@ export const systemClock: Clock = {
       const left = due - performance.now();
       timer = left > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(run, Math.max(0, left));
     };
+    arm();
+    return () => clearTimeout(timer);
+  },
+  at(wallMs: number, run: () => void): Cancel {
+    let timer: NodeJS.Timeout;
+    const arm = () => {
+      const left = wallMs - Date.now();
+      timer = left > LONGEST_BLIND_MS ? setTimeout(arm, LONGEST_BLIND_MS) : setTimeout(fire, Math.max(0, left));
+    };
+    // A timer may come a moment early.
+    const fire = () => (Date.now() < wallMs ? arm() : run());
     arm();
     return () => clearTimeout(timer);
   },
