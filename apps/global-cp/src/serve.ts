@@ -19,7 +19,7 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
     await ports.store.close();
     throw error;
   });
-  const { manager, auth, kds, view, instanceId, tasks } = global;
+  const { manager, auth, kds, endpoint, view, instanceId, tasks } = global;
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'global', zone: undefined, hostname, instanceId, version: VERSION, clusterId } as const;
   const settings = { maxBodySize: config.koguma.http.maxBodySize };
@@ -38,7 +38,7 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
   };
 
   const adapter = createApiAdapter(settings);
-  const module = AppModule.with(api, kds, log);
+  const module = AppModule.with(api, endpoint, log);
   const app = await NestFactory.create(module, adapter, { logger: false, abortOnError: false });
   try {
     const transport = await kdsTransport(config, certificates, ports);

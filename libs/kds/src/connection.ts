@@ -22,7 +22,8 @@ const IDENTITY: ResourceType = 'Config';
 const THE_REST = typesThatCross('to-zones').filter((type) => type !== IDENTITY);
 
 export interface ConnectionParts {
-  readonly hello: Hello;
+  /** The store is named when it is dialled, the token by the link that reads it. */
+  readonly hello: Omit<Hello, 'storeId'>;
   /** What the zone tells global of itself in its first requests (Kuma's node metadata). */
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly syncer: Syncer;

@@ -13,16 +13,19 @@ export class Subscription {
   readonly id: string;
   readonly #clock: Clock;
   readonly #globalInstanceId: string;
+  readonly #showedToken: boolean;
   readonly #connectTime: string;
   readonly #byType = new Map<ResourceType, Counts>();
   #disconnectTime: string | undefined;
   #lastUpdateTime: string | undefined;
   #about: Spec = {};
 
-  constructor(clock: Clock, id: string, globalInstanceId: string) {
+  /** @param showedToken whether the zone showed a token, good or not */
+  constructor(clock: Clock, id: string, globalInstanceId: string, showedToken = false) {
     this.#clock = clock;
     this.id = id;
     this.#globalInstanceId = globalInstanceId;
+    this.#showedToken = showedToken;
     this.#connectTime = rfc3339(clock.wall());
   }
 
@@ -58,6 +61,7 @@ export class Subscription {
       id: this.id,
       globalInstanceId: this.#globalInstanceId,
       ...this.#about,
+      ...(this.#showedToken ? { authTokenProvided: true } : {}),
       connectTime: this.#connectTime,
       ...(this.#disconnectTime === undefined ? {} : { disconnectTime: this.#disconnectTime }),
       status: {

@@ -20,8 +20,8 @@ export interface LabOptions {
   readonly openStore?: (name: string) => Promise<ResourceStore>;
   /** What the control planes of this lab log to; nowhere when left out. */
   readonly log?: Log;
-  /** Stands between a zone and its global, to watch or to break what passes. */
-  readonly dialThrough?: (zone: string, address: string) => Dial;
+  /** Stands between a zone and its global, to watch or to break what passes; not where it answers undefined. */
+  readonly dialThrough?: (zone: string, address: string) => Dial | undefined;
 }
 
 /** How long a condition may take before the test is told what was missing. */
@@ -122,14 +122,17 @@ export class Lab {
   }
 
   /** Waits for a condition, asking in each turn of the event loop. */
-  async until(condition: () => boolean | Promise<boolean>, what: string | (() => string)): Promise<void> {
+  async until(
+    condition: () => boolean | Promise<boolean>,
+    what: string | (() => string | Promise<string>),
+  ): Promise<void> {
     const { mono } = this.clock;
     const start = mono();
     while (!(await condition())) {
       if (mono() - start > PATIENCE_MS) {
         throw new ControlPlaneError(
           'unavailable',
-          `waited ${PATIENCE_MS} ms until ${typeof what === 'string' ? what : what()}`,
+          `waited ${PATIENCE_MS} ms until ${typeof what === 'string' ? what : await what()}`,
         );
       }
       await nextTurn();
@@ -164,10 +167,11 @@ export class Lab {
       KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: this.#globalAddress,
     });
     const { globalAddress, kds } = config.multizone.zone;
+    const { tokenFile } = config.koguma.multizone.zone.kds;
     const tls = { rootCaFile: kds.rootCaFile, skipVerify: kds.tlsSkipVerify };
     const dial =
       this.#options.dialThrough?.(name, globalAddress) ??
-      grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize, tls });
+      grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize, tls, tokenFile });
     return serveZone(config, { ...(await this.#ports(name)), dial }, 'lab');
   }
 
