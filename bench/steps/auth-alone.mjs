@@ -26,7 +26,7 @@ export async function authAlone(lists) {
   });
   const view = new ResourceView({ store, clock: systemClock, log: SILENT });
   await view.load();
-  const settings = authSettings(loadConfig({ role: 'zone', env: {} }).config);
+  const settings = authSettings(loadConfig({ role: 'zone', env: {} }).config, joseCrypto.parseKey);
   const ports = { view, crypto: joseCrypto, clock: systemClock, entropy: systemEntropy, log: SILENT };
   return new Auth({ ...ports, settings, federated: false });
 }

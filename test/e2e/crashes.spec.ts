@@ -234,12 +234,16 @@ async function converged({ global, east }: { global: Side; east: Side }): Promis
     const hasAll = row?.types.length === 4 && row.types.every(({ written, applied }) => applied === written);
     return hasAll && row?.state === 'Online' && (await syncOf(east.process)).state === 'in-sync';
   }, 'east has all that global has');
-  const proxies = JSON.stringify([...east.ledger.contents].sort());
-  const onGlobal = async () => [...(await east.readAt(global.process))].sort();
-  await eventually(async () => JSON.stringify(await onGlobal()) === proxies, 'global has the proxies of east');
-  const there = await global.readAt(east.process);
-  const missing = [...global.ledger.contents].filter(([name, content]) => there.get(name) !== content);
-  expect(missing).toEqual([]);
+  const proxies = east.ledger.contents;
+  await eventually(async () => {
+    const onGlobal = await east.readAt(global.process);
+    return onGlobal.size === proxies.size && missing(proxies, onGlobal).length === 0;
+  }, 'global has the proxies of east, and no others');
+  expect(missing(global.ledger.contents, await global.readAt(east.process))).toEqual([]);
+}
+
+function missing(wanted: ReadonlyMap<string, string>, there: ReadonlyMap<string, string>): [string, string][] {
+  return [...wanted].filter(([name, content]) => there.get(name) !== content);
 }
 
 describe.concurrent('kill -9 at random moments, under writes', () => {

@@ -5,11 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, Program, ROOT, run, scratchFolder } from '../support/processes.js';
 
 const ZONE = `${ROOT}/apps/zone-cp/bin/zone-cp.js`;
-const MEMORY = {
-  KUMA_STORE_TYPE: 'memory',
-  KUMA_API_SERVER_HTTPS_PORT: '0',
-  KUMA_DIAGNOSTICS_SERVER_PORT: '0',
-};
+const MEMORY = { KUMA_STORE_TYPE: 'memory' };
+const FREE_PORTS = { KUMA_API_SERVER_HTTPS_PORT: '0', KUMA_DIAGNOSTICS_SERVER_PORT: '0' };
 
 let folder: Awaited<ReturnType<typeof scratchFolder>>;
 let zone: Program | undefined;
@@ -43,7 +40,8 @@ describe('tokens signed elsewhere', () => {
     const port = String(await freePort());
     expect(await run('bash', ['-ec', keys?.code ?? ''])).toMatchObject({ code: 0 });
     const file = write('offline.yaml', yaml?.code ?? '');
-    zone = new Program(process.execPath, [ZONE, 'run', '-c', file], { ...MEMORY, KUMA_API_SERVER_HTTP_PORT: port });
+    const env = { ...MEMORY, ...FREE_PORTS, KUMA_API_SERVER_HTTP_PORT: port };
+    zone = new Program(process.execPath, [ZONE, 'run', '-c', file], env);
     await zone.says(/"msg":"ready"/);
     expect(zone.output).not.toMatch(/apiServer\.\S+ .* is not a setting here/);
     const { output } = await run('bash', ['-ec', sign?.code.replaceAll('5681', port) ?? '']);

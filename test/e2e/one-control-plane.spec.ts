@@ -111,9 +111,9 @@ describe('one control plane as a process', () => {
       'KUMA_API_SERVER_HTTPS_TLS_CERT_FILE: got "/none.crt", which cannot be read (ENOENT)',
     ],
     [
-      'KDS beyond loopback without a word',
-      { KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE: '0.0.0.0' },
-      'KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE',
+      'a word of others for who is let in',
+      { KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE: 'dpToken' },
+      'KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE: got "dpToken", allowed: none, cpToken',
     ],
   ])('refuses to start on %s, naming it', async (_, env, message) => {
     const { code, output } = await run(process.execPath, [GLOBAL, 'run'], {

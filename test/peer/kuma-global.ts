@@ -62,6 +62,8 @@ export class KumaGlobal {
   /** What HealthCheck answers: the seconds until the next one, or an error; left out, it is not there. */
   healthCheck: { readonly seconds: number } | { readonly code: status } | undefined;
   healthChecks = 0;
+  /** Set, it takes streams and requests, and answers nothing. */
+  isMute = false;
   /** Set, each new stream to a zone is ended at once with this code. */
   endsAtOnce: status | undefined;
   readonly #items = new Map<string, Item>();
@@ -179,6 +181,7 @@ export class KumaGlobal {
     stream.on('data', (request: DiscoveryRequest) => {
       session.requests.push(request);
       if (!request.node) return this.#crash(`a request for ${request.typeUrl} without a node`);
+      if (this.isMute) return;
       server.request(request);
     });
     stream.on('error', over);

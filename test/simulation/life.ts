@@ -82,11 +82,14 @@ export class Life {
     };
   }
 
+  /** A stream that reaches it when it is dead is held, and goes nowhere, as by a balancer that has not noticed yet. */
   endpoint(real: KdsEndpoint): KdsEndpoint {
+    const taken = <Out, In>(send: StreamOut<Out>, take: (send: StreamOut<Out>) => StreamIn<In>): StreamIn<In> =>
+      this.#incoming(this.#alive ? take(this.#outgoing(send)) : NOBODY);
     return {
-      globalToZone: (hello, send) => this.#incoming(real.globalToZone(hello, this.#outgoing(send))),
-      zoneToGlobal: (hello, send) => this.#incoming(real.zoneToGlobal(hello, this.#outgoing(send))),
-      heartbeat: (hello, send) => this.#incoming(real.heartbeat(hello, this.#outgoing(send))),
+      globalToZone: (hello, send) => taken(send, (mine) => real.globalToZone(hello, mine)),
+      zoneToGlobal: (hello, send) => taken(send, (mine) => real.zoneToGlobal(hello, mine)),
+      heartbeat: (hello, send) => taken(send, (mine) => real.heartbeat(hello, mine)),
       healthCheck: (hello) => real.healthCheck(hello),
     };
   }
@@ -133,6 +136,8 @@ export class Life {
     return this.#alive;
   }
 }
+
+const NOBODY: StreamIn<unknown> = { message: () => undefined, closed: () => undefined };
 
 function never(): Promise<never> {
   return new Promise(() => undefined);

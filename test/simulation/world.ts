@@ -117,7 +117,7 @@ export class World {
     );
     if (!plane) return life.die(); // it died on the way, or took too long
     this.#keepSecret(plane);
-    const endpoint = life.endpoint(plane.kds);
+    const endpoint = life.endpoint(plane.endpoint);
     node.running = { plane, endpoint: this.#plant.endpoint?.(endpoint) ?? endpoint };
   }
 

@@ -4,6 +4,9 @@ import { freePort, Program, ROOT } from './processes.js';
 
 type Env = Readonly<Record<string, string>>;
 
+/** What is said to the ports of these can be read on the wire; TLS has tests of its own. */
+const WITHOUT_TLS = { KUMA_API_SERVER_HTTPS_ENABLED: 'false', KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED: 'false' };
+
 /** A global or a zone as a real process, at the same address and on the same store in each of its lives. */
 export class ControlPlaneProcess extends ControlPlaneClient {
   readonly #script: string;
@@ -13,7 +16,8 @@ export class ControlPlaneProcess extends ControlPlaneClient {
   private constructor(role: 'global' | 'zone', port: number, env: Env) {
     super(() => `http://127.0.0.1:${port}`);
     this.#script = `${ROOT}/apps/${role}-cp/bin/${role}-cp.js`;
-    this.#env = { KUMA_API_SERVER_HTTP_PORT: String(port), KUMA_DIAGNOSTICS_SERVER_PORT: '0', ...env };
+    const others = { KUMA_DIAGNOSTICS_SERVER_PORT: '0', KUMA_DP_SERVER_PORT: '0' };
+    this.#env = { KUMA_API_SERVER_HTTP_PORT: String(port), ...others, ...WITHOUT_TLS, ...env };
   }
 
   /** Not started yet. @param env its configuration, but for the ports for people */

@@ -26,6 +26,11 @@ export class LabProcesses {
     return lab;
   }
 
+  /** Where the files of the user of this lab are, such as its contexts. */
+  get home(): string {
+    return `${this.data}/home`;
+  }
+
   /** `index` counts from 1, in the order of `--zones`. */
   zone(index: number): ControlPlaneClient {
     return this.#client(index);
@@ -69,15 +74,8 @@ export class LabProcesses {
   }
 
   #spawn(): Program {
-    return new Program(process.execPath, [
-      KOGUMACTL,
-      'up',
-      '--data',
-      this.data,
-      '--port-offset',
-      String(this.offset),
-      ...this.more,
-    ]);
+    const args = ['up', '--data', this.data, '--port-offset', String(this.offset), ...this.more];
+    return new Program(process.execPath, [KOGUMACTL, ...args], { HOME: this.home });
   }
 }
 

@@ -159,6 +159,25 @@ describe('a link that comes back', () => {
   });
 });
 
+describe('a global that takes the connection and does not answer', () => {
+  it('is given up after a while, and dialled again', async () => {
+    const global = await new KumaGlobal().start();
+    closing.push(() => global.stop());
+    global.isMute = true;
+    global.put(clusterId(randomUUID()));
+    const lab = labOf(global);
+    closing.push(() => lab.zone('east').stop());
+    await lab.zone('east').start();
+    await lab.until(() => global.session?.requests.length === 1, 'the zone asks');
+    lab.clock.hurry(60_000);
+    await lab.until(() => global.sessions.length === 2, 'the zone dials again');
+    expect((await inZone(lab)).reason).toBe('global accepted the connection and does not answer');
+    global.isMute = false;
+    global.endStreams(status.UNAVAILABLE, 'started again');
+    await inSync(lab, global);
+  });
+});
+
 describe('HealthCheck', () => {
   it('tells a Kuma zone how often to call, and the time of the last call is seen', async () => {
     const { lab } = await labWithRelay({ KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '5ms' });

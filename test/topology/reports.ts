@@ -48,6 +48,7 @@ export interface ZoneOverview {
     readonly subscriptions: readonly {
       readonly connectTime: string;
       readonly disconnectTime?: string;
+      readonly authTokenProvided?: boolean;
       readonly status: { readonly total: Record<string, unknown>; readonly stat: Record<string, unknown> };
     }[];
   };

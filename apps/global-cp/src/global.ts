@@ -1,9 +1,11 @@
 import { Auth, authSettings, readOnlyReason, type TokenCrypto } from '@koguma/auth';
 import { type Clock, type Config, type Entropy, type Log, Tasks } from '@koguma/core';
 import {
+  Admission,
   CLUSTER_ID_NAME,
   clusterIdOf,
   departuresToZones,
+  type KdsEndpoint,
   KdsServer,
   Outbox,
   sizeLimit,
@@ -26,6 +28,8 @@ export interface Global {
   readonly view: ResourceView;
   readonly auth: Auth;
   readonly kds: KdsServer;
+  /** What zones reach: `kds`, behind the check of who they are where there is one. */
+  readonly endpoint: KdsEndpoint;
   readonly instanceId: string;
   /** What runs until `stop`; doors start theirs here. */
   readonly tasks: Tasks;
@@ -99,11 +103,15 @@ export async function composeGlobal(
     },
   });
 
+  const admission = { endpoint: kds, validator: auth.validator, view, clock, log: log.scope('kds') };
+  const endpoint = config.koguma.multizone.global.kds.authType === 'cpToken' ? new Admission(admission) : kds;
+
   return {
     manager,
     view,
     auth,
     kds,
+    endpoint,
     instanceId,
     tasks,
     stop: async () => {

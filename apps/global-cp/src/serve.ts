@@ -1,5 +1,5 @@
 import { createApiAdapter, type HttpDoors, openHttpDoors } from '@koguma/api-server';
-import { Certificates, type Config, VERSION } from '@koguma/core';
+import { Certificates, type Config, maskConfig, VERSION } from '@koguma/core';
 import { clusterIdOf, KdsTransport } from '@koguma/kds';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
@@ -19,14 +19,26 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
     await ports.store.close();
     throw error;
   });
-  const { manager, auth, kds, view, instanceId, tasks } = global;
+  const { manager, auth, kds, endpoint, view, instanceId, tasks } = global;
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'global', zone: undefined, hostname, instanceId, version: VERSION, clusterId } as const;
   const settings = { maxBodySize: config.koguma.http.maxBodySize };
-  const api = { identity, manager, auth, sync: kds, certificates, clock: ports.clock, log, settings };
+  const shown = maskConfig(config);
+  const api = {
+    identity,
+    manager,
+    view,
+    auth,
+    sync: kds,
+    certificates,
+    clock: ports.clock,
+    log,
+    config: shown,
+    settings,
+  };
 
   const adapter = createApiAdapter(settings);
-  const module = AppModule.with(api, kds, log);
+  const module = AppModule.with(api, endpoint, log);
   const app = await NestFactory.create(module, adapter, { logger: false, abortOnError: false });
   try {
     const transport = await kdsTransport(config, certificates, ports);

@@ -17,7 +17,8 @@ async function run(...args: string[]): Promise<void> {
   ran.code = await kogumactl(args, {
     out: { write: (text) => (ran.out += text) },
     err: { write: (text) => (ran.err += text) },
-    env: { KOGUMA_DATA: data },
+    env: { KOGUMA_DATA: data, HOME: path.dirname(data) },
+    stdin: async function* () {},
     interrupts: () => ({ stop: signal, atOnce: signal }),
   });
 }
@@ -29,11 +30,25 @@ describe('help', () => {
     expect(ran.out).toContain('Usage: kogumactl');
   });
 
-  const COMMANDS = ['', 'up', 'version', 'lab', 'lab status', 'lab start', 'lab stop', 'lab kill', 'lab token'];
-  it.each(COMMANDS)('has an example of "%s"', async (command) => {
-    await run(...command.split(' ').filter(Boolean), '--help');
-    expect(ran).toMatchObject({ code: 0, err: '' });
-    expect(ran.out).toMatch(new RegExp(`Example:\\n.*npx kogumactl ${command}`));
+  /** Every command, by the words that are typed, as the help of the one above it tells. */
+  async function commandsBelow(words: readonly string[]): Promise<string[][]> {
+    await run(...words, '--help');
+    const [, listed = ''] = ran.out.split('\nCommands:\n');
+    const names = [...(listed.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = '']) => name);
+    const below: string[][] = [];
+    for (const name of names) below.push([...words, name], ...(await commandsBelow([...words, name])));
+    return below;
+  }
+
+  it('has an example of every command', async () => {
+    const all = await commandsBelow([]);
+    expect(all).toContainEqual(['lab', 'token']);
+    expect(all).toContainEqual(['config', 'control-planes', 'add']);
+    for (const words of [[], ...all]) {
+      await run(...words, '--help');
+      expect(ran).toMatchObject({ code: 0, err: '' });
+      expect(ran.out.split('Example:\n')[1]).toContain(['npx kogumactl', ...words].join(' '));
+    }
   });
 
   it('of up says what is not inherited', async () => {
@@ -42,9 +57,12 @@ describe('help', () => {
   });
 });
 
-it('prints its version', async () => {
+it('prints its version also when no control plane can be reached, and says so', async () => {
+  await run('config', 'control-planes', 'add', '--name', 'gone', '--address', 'http://localhost:1', '--skip-check');
   await run('version');
-  expect(ran).toEqual({ code: 0, out: 'kogumactl 0.1.0\n', err: '' });
+  const err =
+    'Unable to connect to control plane: the control plane "gone" at http://localhost:1 cannot be reached: nothing listens there\n';
+  expect(ran).toEqual({ code: 0, out: 'Client: Koguma 0.1.0\n', err });
 });
 
 describe('a wrong call', () => {

@@ -23,4 +23,4 @@ function interrupts(): Interrupts {
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 const { stdout: out, stderr: err, env } = process;
-process.exitCode = await kogumactl(process.argv.slice(2), { out, err, env, interrupts });
+process.exitCode = await kogumactl(process.argv.slice(2), { out, err, env, stdin: () => process.stdin, interrupts });

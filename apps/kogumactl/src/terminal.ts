@@ -21,6 +21,8 @@ export interface Terminal {
   readonly out: Output;
   readonly err: Output;
   readonly env: Environment;
+  /** What is piped into the command, in UTF-8; looked at only by commands that read it. */
+  stdin(): AsyncIterable<Uint8Array>;
   /** From this call on, Ctrl-C and the like no longer end the process by themselves. */
   interrupts(): Interrupts;
 }

@@ -90,11 +90,16 @@ export class LabBox implements Disposable {
     }
   }
 
+  /** Where its user's files would be. */
+  get home(): string {
+    return path.join(this.dir, 'home');
+  }
+
   /** Starts the installed command line as a process. */
   run(...args: string[]): Running {
     const bin = path.join(this.dir, 'app/bin/kogumactl.js');
     const child = spawn(process.execPath, [bin, ...args], {
-      env: { ...process.env, KOGUMA_DATA: this.data, KUMA_MODE: 'from the shell' },
+      env: { ...process.env, HOME: this.home, KOGUMA_DATA: this.data, KUMA_MODE: 'from the shell' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#started.push(child);

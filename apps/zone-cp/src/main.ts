@@ -11,9 +11,10 @@ await runCommand({
   migrate: (config, { log }) => migrateStore(config, { log }),
   start: async (config, { clock, entropy, log, hostname }) => {
     const { globalAddress, kds } = config.multizone.zone;
+    const { tokenFile } = config.koguma.multizone.zone.kds;
     const store = await openStore(config, { entropy, log });
     const tls = { rootCaFile: kds.rootCaFile, skipVerify: kds.tlsSkipVerify };
-    const dial = grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize, tls });
+    const dial = grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize, tls, tokenFile });
     const zone = await serveZone(config, { store, clock, entropy, crypto: joseCrypto, log, dial }, hostname);
     return {
       url: `http://${config.apiServer.http.interface}:${zone.ports.api}`,

@@ -1,5 +1,5 @@
 import { createApiAdapter, type HttpDoors, openHttpDoors, type SyncSource } from '@koguma/api-server';
-import { Certificates, type Config, type Log, VERSION } from '@koguma/core';
+import { Certificates, type Config, type Log, maskConfig, VERSION } from '@koguma/core';
 import { BootstrapServer, type DpDoor, doorCertificate, dpServerSettings, openDpDoor } from '@koguma/dp-server';
 import { clusterIdOf } from '@koguma/kds';
 import { NestFactory } from '@nestjs/core';
@@ -28,8 +28,9 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'zone', zone: name, hostname, instanceId, version: VERSION, clusterId } as const;
   const settings = { maxBodySize: config.koguma.http.maxBodySize };
+  const shown = maskConfig(config);
   const sync = link ?? standAlone(zone, name);
-  const api = { identity, manager, auth, sync, certificates, clock: ports.clock, log, settings };
+  const api = { identity, manager, view, auth, sync, certificates, clock: ports.clock, log, config: shown, settings };
 
   const adapter = createApiAdapter(settings);
   const app = await NestFactory.create(AppModule.with(api), adapter, { logger: false, abortOnError: false });

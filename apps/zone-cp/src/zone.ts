@@ -108,7 +108,7 @@ export async function composeZone(
 
   if (federated) {
     const zoneLink = new ZoneLink({
-      hello: { zone: name, version: VERSION, instanceId, features: ['hash-suffix', PINGS] },
+      hello: { zone: name, version: VERSION, instanceId, features: ['hash-suffix', PINGS], token: '' },
       metadata: nodeMetadata(config, instanceId),
       globalAddress,
       dial,

@@ -1,10 +1,10 @@
 import type { AccessRight, Caller, User } from '@koguma/auth';
 import { ControlPlaneError } from '@koguma/core';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { certificateOf } from './client-certificates.js';
 import { type ApiServerParts, PARTS } from './parts.js';
+import { facts } from './route-facts.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -13,19 +13,14 @@ declare module 'fastify' {
   }
 }
 
-/** What a route asks of its caller. */
-type Demand = 'nothing' | 'sound-credential' | { readonly right: AccessRight; readonly act: string };
-
-const Demanded = Reflector.createDecorator<Demand>();
-
 /** Everybody may call it, and a credential is not even looked at. */
-export const Public = () => Demanded('nothing');
+export const Public = () => facts({ demand: 'nothing' });
 
 /** Everybody may call it; a caller who shows a credential must show a good one. */
-export const OpenRead = () => Demanded('sound-credential');
+export const OpenRead = () => facts({ demand: 'sound-credential' });
 
 /** Who has the right may call it. @param act what is tried, as a refusal says it: `access the resource of type "Secret"` */
-export const Needs = (right: AccessRight, act: string) => Demanded({ right, act });
+export const Needs = (right: AccessRight, act: string) => facts({ demand: { right, act } });
 
 /**
  * Lets a request pass to its route, before anything of it but the headers is looked at. A route that does not say what
@@ -33,20 +28,17 @@ export const Needs = (right: AccessRight, act: string) => Demanded({ right, act 
  */
 @Injectable()
 export class AccessGuard implements CanActivate {
-  constructor(
-    @Inject(PARTS) private readonly parts: ApiServerParts,
-    private readonly reflector: Reflector,
-  ) {}
+  constructor(@Inject(PARTS) private readonly parts: ApiServerParts) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     // In an application that speaks gRPC too, that door looks after itself.
     if (context.getType() !== 'http') return true;
-    const demand = this.reflector.get(Demanded, context.getHandler()) as Demand | undefined;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const { demand } = request.routeOptions.config;
     if (demand === 'nothing') return true;
 
     const { auth, certificates } = this.parts;
     const { users, access } = auth;
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
     const certificate = certificateOf(request.raw.socket);
     const showsAdminCertificate = certificate !== undefined && certificates?.isAdmin(certificate) === true;
     const user = await users.identify({ ...callerOf(request), showsAdminCertificate });

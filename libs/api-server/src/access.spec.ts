@@ -1,5 +1,4 @@
 import { Controller, Get } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AccessGuard } from './access-guard.js';
@@ -39,6 +38,10 @@ const OPEN = [
   'GET /zones/:name',
   'GET /zones/:name/_overview',
   'GET /zones/_overview',
+  'GET /openapi.json',
+  ...['/_resources', '/policies', '/global-insight', '/global-insights', '/status/zones'].map(get),
+  ...['/mesh-insights', '/mesh-insights/:mesh', '/service-insights', '/meshes/:mesh/service-insights'].map(get),
+  'GET /meshes/:mesh/service-insights/:service',
 ];
 
 describe('access', () => {
@@ -67,6 +70,15 @@ describe('access', () => {
     expect(open.sort()).toEqual([...OPEN, ...heads].sort());
   });
 
+  test('the book of routes says of each what it asks, and the index and the description of the API ask nothing', () => {
+    const demands = door.routes.all().map(({ method, path, demand }) => ({ route: `${method} ${path}`, demand }));
+    const asking = (demand: unknown) =>
+      demands.filter((one) => one.demand === demand && one.route.startsWith('GET')).map(({ route }) => route);
+    expect(asking(undefined)).toEqual(['GET /forgotten']);
+    expect(asking('nothing')).toEqual(['GET /', 'GET /openapi.json']);
+    expect([...asking('sound-credential'), ...asking('nothing')].sort()).toEqual([...OPEN].sort());
+  });
+
   test('a route that does not say what it asks is open to nobody', async () => {
     for (const as of ['local', 'stranger', admin] as const) {
       const { status, json } = await door.call('GET', '/forgotten', { as });
@@ -90,6 +102,9 @@ describe('access', () => {
     ['GET', '/globalsecrets/zone-token-signing-key-1', 403, 403, 200],
     ['GET', '/koguma/sync', 403, 403, 200],
     ['POST', '/koguma/tokens/verify', 403, 403, 400],
+    ['GET', '/koguma/capabilities', 403, 403, 200],
+    ['GET', '/config', 403, 403, 200],
+    ['POST', '/tokens', 403, 403, 400],
     ['POST', '/tokens/dataplane', 403, 403, 400],
     ['POST', '/tokens/zone-ingress', 403, 403, 400],
     ['POST', '/tokens/zone', 403, 403, 400],
@@ -214,7 +229,7 @@ describe('access', () => {
   test('other doors of the same application are left alone', async () => {
     const rpc = new ExecutionContextHost([{}, {}]);
     rpc.setType('rpc');
-    const guard = new AccessGuard({} as ApiServerParts, new Reflector());
+    const guard = new AccessGuard({} as ApiServerParts);
     expect(await guard.canActivate(rpc)).toBe(true);
     expect(new ErrorFilter({} as never).catch(new Error('theirs'), rpc)).toBe(undefined);
   });

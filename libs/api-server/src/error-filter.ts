@@ -1,17 +1,11 @@
 import type { Log } from '@koguma/core';
 import { type ArgumentsHost, Catch, type ExceptionFilter, NotFoundException } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type Answer, answerTo, type ErrorTitles, errorBody, httpAnswer, kumaJson } from './errors.js';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    errorTitles?: ErrorTitles;
-  }
-}
+import { type Answer, answerTo, errorBody, httpAnswer, kumaJson } from './errors.js';
+import { facts } from './route-facts.js';
 
 /** Names what a route's failures are called. */
-export const FailsAs = (failed: string, invalid = failed) => RouteConfig({ errorTitles: { failed, invalid } });
+export const FailsAs = (failed: string, invalid = failed) => facts({ errorTitles: { failed, invalid } });
 
 /** The one place where a failure becomes an HTTP answer. */
 @Catch()

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { ControlPlaneError, ERROR_STATUS, type ErrorCode, type Violation } from '@koguma/core';
 import { HttpException } from '@nestjs/common';
+import { z } from 'zod';
 
 interface RestErrorDetails {
   readonly title?: string;
@@ -79,11 +80,25 @@ export function httpAnswer(status: number, detail: string): Answer {
   return { status, title, detail, violations: [] };
 }
 
+/** The body of every failure. */
+export const ERROR_BODY = z.object({
+  type: z.literal('/std-errors'),
+  status: z.int(),
+  title: z.string(),
+  detail: z.string(),
+  invalid_parameters: z.array(z.object({ field: z.string(), reason: z.string() })).optional(),
+  details: z.string().describe('the same as detail, for kumactl 2.0'),
+  causes: z
+    .array(z.object({ field: z.string(), message: z.string() }))
+    .optional()
+    .describe('the same as invalid_parameters, for kumactl 2.0'),
+});
+
 /**
  * The body that every Kuma client understands: kumactl 2.8 and later read `detail` and `invalid_parameters`,
  * kumactl 2.0 reads `details` and `causes`.
  */
-export function errorBody({ status, title, detail, violations }: Answer): object {
+export function errorBody({ status, title, detail, violations }: Answer): z.infer<typeof ERROR_BODY> {
   const hasFields = violations.length > 0;
   return {
     type: '/std-errors',

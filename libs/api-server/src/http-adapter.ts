@@ -45,7 +45,7 @@ export class ApiAdapter extends FastifyAdapter {
     fastify.removeAllContentTypeParsers();
     fastify.addContentTypeParser('*', (_request, _payload, done) => done(null));
     fastify.setReplySerializer(kumaJson);
-    fastify.addHook('onRoute', ({ method, url }) => this.routes.add(method, url));
+    fastify.addHook('onRoute', ({ method, url, config }) => this.routes.add(method, url, config));
     fastify.addHook('onRequest', async (request, reply) => this.#refuseWrongMethod(request, reply));
     fastify.addHook('onSend', async (_request, reply) => this.#finish(reply));
   }

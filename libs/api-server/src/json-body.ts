@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { oddMember } from '@koguma/core';
 import { UnsupportedMediaTypeException } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { RestError } from './errors.js';
@@ -16,10 +17,13 @@ export async function readJson(request: FastifyRequest): Promise<Readonly<Record
   if (type !== undefined && !/^\s*application\/json\s*(;|$)/i.test(type)) {
     throw new UnsupportedMediaTypeException('the content type must be application/json');
   }
-  const value = parse(await readText(request.raw, request.routeOptions.bodyLimit));
+  const text = await readText(request.raw, request.routeOptions.bodyLimit);
+  const value = parse(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('must be a JSON object');
-  const odd = oddity(value);
-  if (odd !== undefined) throw malformed(odd);
+  if (isTooDeep(value)) throw malformed(`must not be nested deeper than ${DEEPEST} levels`);
+  // What it asked for twice, or under a name that is lost on the way, would be dropped in silence.
+  const odd = oddMember(text);
+  if (odd !== undefined) throw malformed(`must not have a member ${odd}`);
   return value as Record<string, unknown>;
 }
 
@@ -65,17 +69,11 @@ function complaint(message: string, text: string): string {
   return `${what} at line ${before.length} column ${(before.at(-1) ?? '').length + 1}`;
 }
 
-/** What is wrong with the shape of a body, whatever it is for; undefined when nothing. */
-function oddity(value: unknown): string | undefined {
+function isTooDeep(value: unknown): boolean {
   let level = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > DEEPEST) return `must not be nested deeper than ${DEEPEST} levels`;
-    // Lost in most of what is done with an object, so what it asked for would be dropped in silence.
-    if (level.some((inner) => Object.hasOwn(Object(inner), '__proto__')))
-      return 'must not have a member named __proto__';
+  for (let depth = 0; depth <= DEEPEST && level.length > 0; depth++)
     level = level.flatMap((inner) => (typeof inner === 'object' && inner !== null ? Object.values(inner) : []));
-  }
-  return undefined;
+  return level.length > 0;
 }
 
 function malformed(reason: string, cause?: unknown): RestError {

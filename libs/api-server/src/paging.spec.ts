@@ -2,14 +2,22 @@ import type { Resource } from '@koguma/resources';
 import type { FastifyRequest } from 'fastify';
 import { describe, expect, test } from 'vitest';
 import { RestError } from './errors.js';
-import { pageOf } from './paging.js';
+import { PAGE_QUERY, pageOf } from './paging.js';
 
 const zones = (count: number) => Array.from({ length: count }, (_, n) => zone(`zone-${n}`));
 const zone = (name: string, labels: Record<string, string> = {}) => ({ name, labels }) as Resource;
 
+const routeOptions = { config: { description: { query: PAGE_QUERY } } };
 const ask = (resources: readonly Resource[], query: object, more: object = {}) =>
   pageOf(
-    { query, url: '/zones?x', protocol: 'http', headers: { host: 'h' }, ...more } as FastifyRequest,
+    {
+      query,
+      url: '/zones?x',
+      protocol: 'http',
+      headers: { host: 'h' },
+      routeOptions,
+      ...more,
+    } as unknown as FastifyRequest,
     resources,
     ({ name }) => ({ name }),
   );
@@ -27,8 +35,8 @@ describe('a page', () => {
     expect(ask(zones(3), { offset: '7' })).toEqual({ total: 3, items: [], next: null });
   });
 
-  test('repeats in next what was asked, and leaves the host out when it is not known', () => {
-    const query = { size: '1', name: 'zone', 'filter[labels.team]': ['a', 'a'] };
+  test('repeats in next what it read, and leaves the host out when it is not known', () => {
+    const query = { size: '1', name: 'zone', 'filter[labels.team]': ['a', 'a'], token: 'eyJ', toString: 'eyJ' };
     const resources = [zone('zone-1', { team: 'a' }), zone('zone-2', { team: 'a' })];
     const next = '/zones?filter%5Blabels.team%5D=a&filter%5Blabels.team%5D=a&name=zone&offset=1&size=1';
     expect(ask(resources, query).next).toBe(`http://h${next}`);

@@ -1,6 +1,6 @@
 import type { Auth } from '@koguma/auth';
 import type { Certificates, Clock, Log } from '@koguma/core';
-import type { ResourceManager } from '@koguma/resources';
+import type { ResourceManager, ResourceView } from '@koguma/resources';
 
 /** What the API server tells of its control plane at `GET /`. */
 export interface ControlPlaneIdentity {
@@ -23,12 +23,15 @@ export interface SyncSource {
 export interface ApiServerParts {
   readonly identity: ControlPlaneIdentity;
   readonly manager: ResourceManager;
+  readonly view: ResourceView;
   readonly auth: Auth;
   readonly sync: SyncSource;
   /** Knows the client certificates of administrators; nobody has one when left out. */
   readonly certificates?: Pick<Certificates, 'isAdmin'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** The configuration as `GET /config` shows it: without secrets. */
+  readonly config: Readonly<Record<string, unknown>>;
   readonly settings: { readonly maxBodySize: number };
 }
 

@@ -1,11 +1,46 @@
 import { invalid, rfc3339, type Violation } from '@koguma/core';
-import { LABEL, type Resource, type ResourceKey, type Spec } from '@koguma/resources';
+import { LABEL, type Resource, type ResourceKey, type Spec, type TypeDescriptor } from '@koguma/resources';
+import { z } from 'zod';
+import type { Named } from './route-facts.js';
 
 /** Labels that only control planes set. */
 export const COMPUTED_LABELS: readonly string[] = [LABEL.origin, LABEL.zone, LABEL.mesh, LABEL.env, LABEL.displayName];
 
+const timestamp = z.string().meta({ format: 'date-time' });
+
+/** What every resource tells of itself. */
+export const META = z.object({
+  type: z.string(),
+  mesh: z.string().optional(),
+  name: z.string(),
+  creationTime: timestamp,
+  modificationTime: timestamp,
+  labels: z.record(z.string(), z.string()).optional(),
+});
+
 /** What Kuma puts beside a spec. Times and `kri` are for readers: what a client sends of them means nothing. */
-const META = ['type', 'mesh', 'name', 'creationTime', 'modificationTime', 'labels', 'kri'];
+const BESIDE_SPEC = [...Object.keys(META.shape), 'kri'];
+
+/** The schema of a resource of a type as REST shows it. */
+export function resourceSchema({ type, spec }: TypeDescriptor): Named<object> {
+  return { name: type, schema: spec.extend({ ...META.shape, type: z.literal(type) }) };
+}
+
+/** What may be written of it: what it says of itself may be left out, and times and `kri` mean nothing. */
+export function resourceBodySchema({ type, spec }: TypeDescriptor): Named<object> {
+  const { labels, ...own } = META.shape;
+  const meta = z
+    .object({ ...own, type: z.literal(type), kri: z.string() })
+    .partial()
+    .extend({ labels });
+  return { name: `${type}Body`, schema: spec.extend(meta.shape) };
+}
+
+/** The schema of its overview. */
+export function overviewSchema({ type, spec }: TypeDescriptor, insight: TypeDescriptor): Named<object> {
+  const own = { [member(type)]: spec, [member(insight.type)]: insight.spec.optional() };
+  return { name: `${type}Overview`, schema: META.extend({ type: z.literal(`${type}Overview`), ...own }) };
+}
 
 /** A resource as REST shows it: its meta, then its spec, in one object. */
 export function resourceJson(resource: Resource): object {
@@ -40,7 +75,7 @@ export function readResource(key: ResourceKey, body: Readonly<Record<string, unk
   }
   const labels = readLabels(body.labels, violations);
   if (violations.length > 0) throw invalid(...violations);
-  return { spec: Object.fromEntries(Object.entries(body).filter(([member]) => !META.includes(member))), labels };
+  return { spec: Object.fromEntries(Object.entries(body).filter(([member]) => !BESIDE_SPEC.includes(member))), labels };
 }
 
 function contradiction({ type, mesh }: ResourceKey, field: string): string {

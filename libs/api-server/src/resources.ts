@@ -8,15 +8,35 @@ import {
 } from '@koguma/resources';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { DATAPLANE_QUERY, dataplaneFilter } from './dataplanes.js';
 import { RestError } from './errors.js';
-import { type Page, pageOf } from './paging.js';
+import { observe } from './observed.js';
+import { PAGE_QUERY, type Page, pageOf, type Query } from './paging.js';
 import { type ApiServerParts, PARTS } from './parts.js';
 import { COMPUTED_LABELS, overviewJson, readResource, resourceJson } from './resource-json.js';
 
 /** What a successful write answers: an empty object, unless there is something to say. */
+export const WRITTEN = {
+  name: 'Written',
+  schema: z.object({ warnings: z.array(z.string()).optional(), dryRun: z.literal(true).optional() }),
+};
+
 export interface Written {
   readonly created: boolean;
-  readonly body: { readonly warnings?: readonly string[]; readonly dryRun?: true };
+  readonly body: z.infer<typeof WRITTEN.schema>;
+}
+
+/** What lists of a type can be narrowed by, beyond what all can. */
+const FILTERS: Partial<
+  Record<ResourceType, { query: z.ZodObject; filter: (query: Query) => (one: Resource) => boolean }>
+> = {
+  Dataplane: { query: DATAPLANE_QUERY, filter: dataplaneFilter },
+};
+
+/** What a list of this type reads of a query. */
+export function listQuery(type: ResourceType): z.ZodObject {
+  return PAGE_QUERY.extend(FILTERS[type]?.query.shape ?? {});
 }
 
 /** The resources of a control plane in Kuma's REST form. Who may do what was decided before. */
@@ -42,16 +62,15 @@ export class Resources {
   /** @param mesh undefined for all of them */
   async list(request: FastifyRequest, type: ResourceType, mesh: string | undefined): Promise<Page> {
     await this.#requireMesh(mesh ?? '');
-    return pageOf(request, await this.#parts.manager.list(type, mesh), resourceJson);
+    const resources = await this.#parts.manager.list(type, mesh);
+    return pageOf(request, resources.filter(filterFor(type, request)), resourceJson);
   }
 
+  /** @param mesh undefined for all of them */
   async overviews(request: FastifyRequest, type: ResourceType, mesh: string | undefined): Promise<Page> {
     await this.#requireMesh(mesh ?? '');
-    const insightType = insightOf(type);
-    const insights = insightType ? await this.#parts.manager.list(insightType, mesh) : [];
-    const byName = new Map(insights.map((insight) => [nameOf(insight), insight]));
-    const resources = await this.#parts.manager.list(type, mesh);
-    return pageOf(request, resources, (resource) => overviewJson(resource, byName.get(nameOf(resource))));
+    const observed = await observe(this.#parts, type, mesh);
+    return pageOf(request, observed.filter(filterFor(type, request)), (one) => overviewJson(one, one.insight));
   }
 
   /** Whether a write of this resource can be taken at all, whatever it says. @throws ControlPlaneError `read_only`, `not_found` */
@@ -70,7 +89,7 @@ export class Resources {
 
   async delete(key: ResourceKey, dryRun: boolean): Promise<Written> {
     const { created, warnings }: WriteResult = await this.#parts.manager.delete(key, { dryRun });
-    return written(created, warnings, dryRun);
+    return written(created, [...warnings], dryRun);
   }
 
   async #find(key: ResourceKey): Promise<Resource> {
@@ -102,10 +121,10 @@ export class Resources {
   }
 }
 
-function nameOf({ mesh, name }: ResourceKey): string {
-  return `${mesh}/${name}`;
+function filterFor(type: ResourceType, { query }: FastifyRequest): (one: Resource) => boolean {
+  return FILTERS[type]?.filter(query as Query) ?? (() => true);
 }
 
-function written(created: boolean, warnings: readonly string[], dryRun: boolean): Written {
+function written(created: boolean, warnings: string[], dryRun: boolean): Written {
   return { created, body: { ...(warnings.length > 0 ? { warnings } : {}), ...(dryRun ? { dryRun } : {}) } };
 }

@@ -14,10 +14,10 @@ const NEEDS: Readonly<Record<AccessRight, readonly string[]>> = {
     'DELETE *',
     ...['/secrets', '/meshes/:mesh/secrets', '/meshes/:mesh/secrets/:name'].map(get),
     ...['global-secrets', 'globalsecrets'].flatMap((type) => [`/${type}`, `/${type}/:name`].map(get)),
-    'GET /koguma/sync',
+    ...['/config', '/koguma/capabilities', '/koguma/sync'].map(get),
     'POST /koguma/tokens/verify',
   ],
-  generateDpToken: ['POST /tokens/dataplane', 'POST /tokens/zone-ingress'],
+  generateDpToken: ['POST /tokens', 'POST /tokens/dataplane', 'POST /tokens/zone-ingress'],
   generateUserToken: ['POST /tokens/user'],
   generateZoneToken: ['POST /tokens/zone'],
 };

@@ -1,30 +1,41 @@
-interface Route {
+import type { RouteFacts } from './route-facts.js';
+
+/** One method of one path. */
+export interface Route extends RouteFacts {
+  readonly method: string;
+  /** Fastify's pattern: `/meshes/:mesh/secrets` */
   readonly path: string;
-  readonly matches: RegExp;
-  readonly methods: Set<string>;
 }
 
-/** The routes of a server by path. Fastify looks for a method first, and so cannot tell a wrong method from a wrong path. */
+interface Place {
+  readonly matches: RegExp;
+  readonly routes: Map<string, Route>;
+}
+
+/**
+ * The routes of a server by path, with what is known of each. Fastify looks for a method first, and so cannot tell a
+ * wrong method from a wrong path.
+ */
 export class RouteBook {
-  readonly #routes = new Map<string, Route>();
+  readonly #places = new Map<string, Place>();
 
   /** @param url Fastify's pattern: `/meshes/:mesh/secrets` */
-  add(method: string | string[], url: string): void {
+  add(methods: string | string[], url: string, { demand, errorTitles, description }: RouteFacts = {}): void {
     const path = trimmed(url);
-    const route = this.#routes.get(path) ?? { path, matches: pattern(path), methods: new Set<string>() };
-    this.#routes.set(path, route);
-    for (const one of [method].flat()) route.methods.add(one);
+    const place = this.#places.get(path) ?? { matches: pattern(path), routes: new Map<string, Route>() };
+    this.#places.set(path, place);
+    for (const method of [methods].flat()) place.routes.set(method, { method, path, demand, errorTitles, description });
   }
 
   /** What a path can be asked with; none when nothing is there. */
   methodsOf(path: string): string[] {
-    const found = [...this.#routes.values()].filter(({ matches }) => matches.test(trimmed(path)));
-    return [...new Set(found.flatMap(({ methods }) => [...methods]))].sort();
+    const found = [...this.#places.values()].filter(({ matches }) => matches.test(trimmed(path)));
+    return [...new Set(found.flatMap(({ routes }) => [...routes.keys()]))].sort();
   }
 
   /** Every method of every path. */
-  all(): { method: string; path: string }[] {
-    return [...this.#routes.values()].flatMap(({ path, methods }) => [...methods].map((method) => ({ method, path })));
+  all(): Route[] {
+    return [...this.#places.values()].flatMap(({ routes }) => [...routes.values()]);
   }
 }
 

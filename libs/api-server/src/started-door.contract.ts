@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { type AccessGrants, Auth, joseCrypto, type RsaKey, type TokenCrypto } from '@koguma/auth';
-import { type Log, type LogFields, SeededEntropy, SILENT, VirtualClock } from '@koguma/core';
+import { type Log, type LogFields, loadConfig, maskConfig, SeededEntropy, SILENT, VirtualClock } from '@koguma/core';
 import { MemoryStore, type ResourceKey, ResourceManager, ResourceView, type WriteHook } from '@koguma/resources';
 import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -14,7 +14,7 @@ export type Who = 'local' | 'stranger' | { readonly token: string };
 
 export interface Call {
   readonly as?: Who;
-  /** Sent as JSON; a string is sent as it is. */
+  /** Sent as JSON; a string, and bytes, are sent as they are. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string | string[]>>;
 }
@@ -105,10 +105,12 @@ export async function startedDoor(options: DoorOptions = {}) {
       clusterId: () => 'c1',
     } as const,
     manager,
+    view,
     auth,
     sync: { report: () => ({ zones: [] }) },
     clock,
     log,
+    config: maskConfig(loadConfig({ role: 'global', env: {} }).config),
     settings: { maxBodySize: options.maxBodySize ?? 100_000 },
   };
   const adapter: ApiAdapter = createApiAdapter(parts.settings);
@@ -145,7 +147,8 @@ export type StartedDoor = Awaited<ReturnType<typeof startedDoor>>;
 export function send(port: number, method: string, path: string, { as = 'local', body, headers = {} }: Call = {}) {
   const credential = typeof as === 'object' ? { authorization: `Bearer ${as.token}` } : {};
   const away = as === 'stranger' ? { 'x-forwarded-for': '203.0.113.7' } : {};
-  const payload = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  const isWritten = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+  const payload = isWritten ? body : JSON.stringify(body);
   // Node's client tells no length with GET and DELETE.
   const length = 'transfer-encoding' in headers ? {} : { 'content-length': `${Buffer.byteLength(payload ?? '')}` };
   const type = payload === undefined ? {} : { 'content-type': 'application/json', ...length };

@@ -24,6 +24,16 @@ describe('tokens', () => {
     expect(kinds.filter(isTokenKind)).toEqual(TOKEN_KIND_NAMES);
   });
 
+  test('the path without a kind, which was there first, is that of dataplane tokens', async () => {
+    const { status, text } = await door.call('POST', '/tokens', { body: { mesh: 'default', name: 'web-1' } });
+    expect([status, decode(text)[1].Name]).toEqual([200, 'web-1']);
+    expect(await check({ token: text, kind: 'dataplane', mesh: 'default' })).toMatchObject({
+      json: { accepted: true },
+    });
+    const refused = await door.call('POST', '/tokens', { as: 'stranger' });
+    expect([refused.status, refused.json.detail]).toEqual([403, expect.stringContaining('generate dataplane token')]);
+  });
+
   test.each([
     [
       'dataplane',

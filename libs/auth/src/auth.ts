@@ -2,6 +2,7 @@ import type { Clock, Entropy, Log } from '@koguma/core';
 import type { ResourceManager, ResourceView, WriteHook } from '@koguma/resources';
 import { Access, type AccessGrants } from './access.js';
 import { AdminToken } from './admin-token.js';
+import { type Capability, type CapabilityParts, capabilitiesOf } from './capabilities.js';
 import type { TokenCrypto } from './crypto.js';
 import { DefaultKeys } from './default-keys.js';
 import { TokenIssuer } from './issuer.js';
@@ -96,6 +97,13 @@ export class Auth {
   /** Makes the first keys that the table asks for. Nothing may be served before. */
   prepare(manager: ResourceManager): Promise<void> {
     return this.#defaults.ensure(manager, this.#parts.view);
+  }
+
+  /** What this control plane can do with the tokens of each kind, now. */
+  capabilities(asked: { mode: 'global' | 'zone' } & Pick<CapabilityParts, 'readOnlyReason'>): Capability[] {
+    const { view, settings, federated } = this.#parts;
+    const role = asked.mode === 'global' ? 'global' : federated ? 'federated-zone' : 'stand-alone-zone';
+    return capabilitiesOf({ ...asked, role, settings, view, keys: this.keys, issuer: this.issuer });
   }
 
   /** Looks after the admin token until the signal ends. */

@@ -3,6 +3,7 @@ export type { AccessRight } from './access-right.js';
 export { joseCrypto } from './adapters/jose-crypto.js';
 export { NodeRsaKey, parseRsaKey } from './adapters/rsa-keys.js';
 export { Auth, type AuthSettings } from './auth.js';
+export type { Capability, Elsewhere } from './capabilities.js';
 export type { RsaKey, TokenCrypto } from './crypto.js';
 export type { SigningPorts } from './issuer.js';
 export type { Caller } from './local-caller.js';

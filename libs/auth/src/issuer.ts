@@ -1,7 +1,7 @@
 import { type Clock, ControlPlaneError, type Entropy, epochSeconds, invalid } from '@koguma/core';
 import { LABEL } from '@koguma/resources';
 import type { RsaKey, TokenCrypto } from './crypto.js';
-import type { SecretKeys } from './signing-keys.js';
+import type { SecretKeys, StoredKey } from './signing-keys.js';
 import { type Identity, type TokenKindName, type TokenRequest, tokenKind } from './token-kinds.js';
 import { LONGEST_TOKEN } from './token-reader.js';
 
@@ -36,12 +36,17 @@ export class TokenIssuer {
    * @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled`, `invalid`
    */
   async issue(kind: TokenKindName, { identity, mesh }: TokenRequest, validForSeconds: number): Promise<string> {
+    return makeToken(this.signer(kind, mesh), identity, validForSeconds, this.#parts);
+  }
+
+  /** The key that signs now. @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled` */
+  signer(kind: TokenKindName, mesh: string): StoredKey {
     if (!this.#parts.enabled(kind)) {
       throw new ControlPlaneError('issuer_disabled', 'issuing tokens using the control plane is disabled.');
     }
     const signing = this.#parts.keys.latest(kind, mesh);
     if (!signing) throw this.#missing(kind, mesh);
-    return makeToken(signing, identity, validForSeconds, this.#parts);
+    return signing;
   }
 
   #missing(kind: TokenKindName, mesh: string): ControlPlaneError {

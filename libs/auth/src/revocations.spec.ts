@@ -3,7 +3,7 @@ import { LABEL, MemoryStore } from '@koguma/resources';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { claimsOf, controlPlane, globalSecret, listName } from './control-plane.contract.js';
-import { notTokenIds, parseRevocations, type Revoked } from './revocations.js';
+import { canBeListed, notTokenIds, parseRevocations, type Revoked } from './revocations.js';
 import { TOKEN_KIND_NAMES } from './token-kinds.js';
 
 const [A, B, C] = [
@@ -48,6 +48,27 @@ describe('a revocation list', () => {
     );
   });
 
+  it('is the same list when it is read, written and read again', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const ids = parseRevocations(text);
+        expect(parseRevocations(ids.join('\n'))).toEqual(ids);
+        expect(ids.filter((id) => !canBeListed(id))).toEqual([]);
+      }),
+    );
+  });
+
+  it('may hold an id exactly when the id is one entry', () => {
+    const id = fc.oneof(fc.uuid(), fc.string(), fc.stringMatching(/^[a-zA-Z, \n-]{0,6}$/));
+    fc.assert(
+      fc.property(id, (jti) => {
+        expect(canBeListed(jti)).toBe(
+          parseRevocations(`a,${jti},b`).length === 3 && parseRevocations(jti)[0] === jti.toLowerCase(),
+        );
+      }),
+    );
+  });
+
   it('may hold entries that are the id of no token of ours', () => {
     const strange = ['ticket-7', A.slice(1), `${A}0`, `{${A}}`, A.replaceAll('-', ''), 'g'.repeat(36)];
     expect(notTokenIds([A, ...strange, B.toUpperCase()])).toEqual(strange);
@@ -82,6 +103,23 @@ describe('revoking', () => {
     await cp.put(listName('user'), id);
     await cp.manager.delete(listName('user'));
     expect(await revoked()).toBe(false);
+  });
+
+  it('goes by the list as it is, whatever is written to it in whatever order', async () => {
+    const cp = await controlPlane();
+    const ids = fc.uniqueArray(fc.uuid(), { minLength: 3, maxLength: 8 });
+    const pick = fc.array(fc.nat(7), { maxLength: 8 });
+    const noise = fc.array(fc.constantFrom('ticket-7', '', ' ', '\r'), { maxLength: 3 });
+    await fc.assert(
+      fc.asyncProperty(ids, fc.array(fc.tuple(pick, noise), { minLength: 1, maxLength: 4 }), async (all, writes) => {
+        for (const [chosen, strange] of writes) {
+          const listed = chosen.flatMap((index) => all[index] ?? []);
+          await cp.put(listName('user'), [...listed.map((id) => id.toUpperCase()), ...strange].join(','));
+          const revoked = all.filter((id) => cp.auth.revocations.check('user', '', id).revoked);
+          expect(revoked).toEqual(all.filter((id) => listed.includes(id)));
+        }
+      }),
+    );
   });
 
   it('goes by kind: a list of users says nothing of zones', async () => {

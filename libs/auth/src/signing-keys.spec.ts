@@ -1,7 +1,9 @@
 import { LABEL, MemoryStore } from '@koguma/resources';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { controlPlane, globalSecret, keyName, NOW, NOW_SECONDS, signed } from './control-plane.contract.js';
 import { KEY, OTHER_KEY } from './keys.contract.js';
+import { secretRole } from './secrets.js';
 
 const HEADER = { alg: 'RS256', kid: '1' };
 const CLAIMS = { Name: 'john', exp: NOW_SECONDS + 60, jti: 'a' };
@@ -27,6 +29,46 @@ describe('the keys kept as secrets', () => {
       { serial: 9, kid: '9', kind: 'user', mesh: '', phase: 'active', creationTime: NOW + 5_000 },
       { serial: 10, kid: '10', kind: 'user', mesh: '', phase: 'prepared', creationTime: NOW },
     ]);
+  });
+
+  it('sign by the highest serial as a number, whatever serials there are and in whatever order they came', async () => {
+    const serial = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }));
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(serial, { minLength: 1, maxLength: 6 }), fc.nat(5), async (serials, gone) => {
+        const cp = await controlPlane();
+        for (const one of serials) await cp.arrive(keyName('user', one), KEY.pem);
+        expect(cp.auth.keys.list('user', '').map((key) => key.serial)).toEqual([...serials].sort((a, b) => a - b));
+        expect(cp.auth.keys.latest('user', '')?.serial).toBe(Math.max(...serials));
+        const left = serials.filter((_, index) => index !== gone);
+        if (gone < serials.length) await cp.leave(keyName('user', serials[gone] ?? 0));
+        expect(cp.auth.keys.latest('user', '')?.serial).toBe(left.length === 0 ? undefined : Math.max(...left));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('have a serial that is written one way only: every other spelling is no key, and is not taken', async () => {
+    const cp = await controlPlane();
+    const digits = fc.stringMatching(/^-?0{0,2}[0-9]{1,20}$/);
+    const suffix = fc.oneof(
+      digits,
+      fc.stringMatching(/^-?[0-9a-z.]{0,8}$/),
+      fc.nat().map((n) => `-${n}`),
+    );
+    await fc.assert(
+      fc.asyncProperty(suffix, async (text) => {
+        const key = globalSecret(`zone-token-signing-key${text}`);
+        const number = /^-[1-9]\d*$/.test(text) && Number.isSafeInteger(Number(text)) ? -Number(text) : undefined;
+        const role = secretRole(key);
+        expect(role.role === 'signing-key' ? role.serial : undefined).toBe(number);
+        if (role.role !== 'signing-key') return;
+        const put = cp.put(key, KEY.pem, {}).then(
+          () => 'taken',
+          (error: { violations?: readonly { field: string }[] }) => error.violations?.[0]?.field,
+        );
+        expect(await put).toBe(number === undefined ? 'name' : 'taken');
+      }),
+    );
   });
 
   it.each(['01', '1.0', ' 1', '1e0', '+1', 'NaN', ''])('do not go by the kid %j', async (kid) => {

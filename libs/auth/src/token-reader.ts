@@ -1,3 +1,4 @@
+import { oddMember } from '@koguma/core';
 import type { Identity } from './token-kinds.js';
 
 /** Why a token is refused. Stable: clients and tests match on it. */
@@ -101,34 +102,6 @@ function decode(segment: string | undefined, part: string): string {
   } catch {
     throw malformed(`the ${part} is not UTF-8`);
   }
-}
-
-/**
- * Walks text that is known to be JSON and finds what readers take in different ways: a member named twice in one
- * object (JSON.parse keeps the last), or named like JavaScript's own `__proto__` (lost on the way).
- */
-function oddMember(json: string): string | undefined {
-  const objects: (Set<string> | undefined)[] = [];
-  let expectsName = false;
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],]/gs)) {
-    const names = objects.at(-1);
-    if (token === '{' || token === '[') {
-      objects.push(token === '{' ? new Set() : undefined);
-      expectsName = token === '{';
-    } else if (token === '}' || token === ']') {
-      objects.pop();
-      expectsName = false;
-    } else if (token === ',') {
-      expectsName = names !== undefined;
-    } else if (expectsName && names) {
-      const name = JSON.parse(token) as string;
-      if (names.has(name)) return 'twice';
-      if (name === '__proto__') return 'named __proto__';
-      names.add(name);
-      expectsName = false;
-    }
-  }
-  return undefined;
 }
 
 function word(value: unknown): string {

@@ -79,6 +79,69 @@ describe('parseDuration', () => {
     expect(() => parseDuration(text)).toThrow(new RangeError(`time: ${message}`));
   });
 
+  const UNITS = { ns: 1n, us: 1_000n, µs: 1_000n, μs: 1_000n, ms: 1_000_000n, s: SECOND, m: MINUTE, h: HOUR };
+  const unit = fc.constantFrom(...(Object.keys(UNITS) as (keyof typeof UNITS)[]));
+  const part = fc.record({ count: fc.bigInt({ min: 0n, max: 100_000n }), zeros: fc.nat(3), unit });
+
+  it('adds up parts in any order, with leading zeros and with a sign', () => {
+    const parts = fc.array(part, { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(parts, fc.constantFrom('', '+', '-'), (all, sign) => {
+        const text = all.map(({ count, zeros, unit: name }) => `${'0'.repeat(zeros)}${count}${name}`).join('');
+        const sum = all.reduce((total, { count, unit: name }) => total + count * UNITS[name], 0n);
+        expect(parseDuration(sign + text)).toBe(sign === '-' ? -sum : sum);
+      }),
+    );
+  });
+
+  it('reads a fraction as that part of its unit, down to the nanosecond', () => {
+    const exact = fc.constantFrom(['us', 3], ['ms', 6], ['s', 9]) as fc.Arbitrary<['us' | 'ms' | 's', number]>;
+    fc.assert(
+      fc.property(exact, fc.nat(999), fc.nat(999_999_999), ([name, digits], whole, fraction) => {
+        const written = String(fraction).padStart(9, '0').slice(0, digits);
+        const expected = BigInt(whole) * UNITS[name] + BigInt(written);
+        expect(parseDuration(`${whole}.${written}${name}`)).toBe(expected);
+      }),
+    );
+  });
+
+  it('refuses a part without a unit, or with one that Go does not know, wherever it stands', () => {
+    const known = fc
+      .array(part, { maxLength: 3 })
+      .map((all) => all.map(({ count, unit: name }) => `${count}${name}`).join(''));
+    const strange = fc.constantFrom('', 'd', 'w', 'y', 'S', 'M', 'H', 'sec', 'min', 'nS', 'ks', '%', '-');
+    fc.assert(
+      fc.property(known, fc.nat(), strange, known, (before, count, name, after) => {
+        expect(() => parseDuration(`${before}${count}${name}${name === '' ? '' : after}`)).toThrow(
+          /^time: (missing|unknown) unit/,
+        );
+      }),
+      { examples: [['', 1, '', '']] },
+    );
+  });
+
+  it('reads any text at all, or refuses it as Go does; what it reads is an int64 that is written the same way again', () => {
+    const alike = fc.stringMatching(/^[0-9.+\-hmsnuµμ d]{0,12}$/);
+    const text = fc.oneof(fc.string(), alike, fc.string({ unit: 'binary' }));
+    fc.assert(
+      fc.property(text, (given) => {
+        let nanos: bigint;
+        try {
+          nanos = parseDuration(given);
+        } catch (error) {
+          expect(error).toBeInstanceOf(RangeError);
+          expect((error as RangeError).message).toMatch(
+            /^time: (invalid|missing unit in|unknown unit ".*" in) duration "/s,
+          );
+          return;
+        }
+        expect(nanos >= MIN && nanos <= MAX).toBe(true);
+        expect(parseDuration(formatDuration(nanos))).toBe(nanos);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   it('is quick with very long text', () => {
     expect(parseDuration(`0.${'0'.repeat(100_000)}1s`)).toBe(0n);
     expect(() => parseDuration(`${'9'.repeat(100_000)}h`)).toThrow(RangeError);

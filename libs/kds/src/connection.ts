@@ -22,7 +22,8 @@ const IDENTITY: ResourceType = 'Config';
 const THE_REST = typesThatCross('to-zones').filter((type) => type !== IDENTITY);
 
 export interface ConnectionParts {
-  readonly hello: Hello;
+  /** The store is named when it is dialled, the token by the link that reads it. */
+  readonly hello: Omit<Hello, 'storeId'>;
   /** What the zone tells global of itself in its first requests (Kuma's node metadata). */
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly syncer: Syncer;
@@ -55,6 +56,9 @@ export interface ConnectionEvents {
 /** How often a zone says that it lives when global leaves that to it, as in Kuma. */
 const USUAL_HEALTH_CHECK_MS = 300_000;
 
+/** Until everything came once, something new has to come this often: who only accepts a connection is no global. */
+const PROGRESS_MS = 60_000;
+
 /** One life of the link: what comes from global, and what goes to it. */
 export class Connection {
   readonly #parts: ConnectionParts;
@@ -65,6 +69,7 @@ export class Connection {
   #sender: Sender | undefined;
   #heartbeat: StreamOut<ZoneReport> | undefined;
   #cancelHealthCheck: Cancel = () => undefined;
+  #cancelDeadline: Cancel = () => undefined;
   /** This global was named to be adopted: what this zone made on its own gives way to it. */
   #adopting = false;
   /** This global answers with the difference to what a zone shows that it has. */
@@ -86,6 +91,7 @@ export class Connection {
     this.#sender = this.#send(responses.stream);
     responses.resolve(this.#link.zoneToGlobal(this.#sender));
     this.#receiver.subscribe(IDENTITY);
+    this.#expectProgress();
     void this.#checkHealth();
   }
 
@@ -93,6 +99,7 @@ export class Connection {
     if (this.#over) return;
     this.#over = true;
     this.#cancelHealthCheck();
+    this.#cancelDeadline();
     this.#receiver?.end(reason);
     this.#sender?.end(reason);
     this.#heartbeat?.end(reason);
@@ -127,11 +134,19 @@ export class Connection {
     this.#subscription.count(type, error === undefined ? 'acknowledged' : 'rejected');
     this.#events.applied(type, nonce, error);
     if (!first) return;
+    this.#expectProgress();
     if (type === IDENTITY) this.#askForTheRest();
     else if (this.#receiver?.complete) {
+      this.#cancelDeadline();
       this.#events.inSync(this.#subscription);
       this.#listen();
     }
+  }
+
+  #expectProgress(): void {
+    const silent = new ControlPlaneError('unavailable', 'global accepted the connection and does not answer');
+    this.#cancelDeadline();
+    this.#cancelDeadline = this.#parts.clock.after(PROGRESS_MS, () => this.end(silent));
   }
 
   /** Where another link ended this one goes on: global is shown what is here, and sends what is not. */

@@ -40,10 +40,11 @@ export class Heart {
   }
 
   /** Takes the heartbeat of one life of a zone's control plane. */
-  accept({ instanceId }: Hello, send: StreamOut<GlobalReport>): StreamIn<ZoneReport> {
+  accept(hello: Hello, send: StreamOut<GlobalReport>): StreamIn<ZoneReport> {
     const { clock } = this.#parts;
     const pulse: Pulse = { send, heard: clock.mono(), said: { applied: {} } };
-    this.#pulses.set(instanceId, pulse);
+    const life = lifeOf(hello);
+    this.#pulses.set(life, pulse);
     send.send(this.#reportTo(pulse));
     this.#cancelBeat ??= clock.after(this.#parts.intervalMs, () => this.#beat());
     return {
@@ -52,14 +53,14 @@ export class Heart {
         pulse.said = report;
       },
       closed: () => {
-        if (this.#pulses.get(instanceId) === pulse) this.#pulses.delete(instanceId);
+        if (this.#pulses.get(life) === pulse) this.#pulses.delete(life);
       },
     };
   }
 
   /** What that control plane last said, and how many milliseconds ago; undefined for one without a heartbeat. */
-  heardFrom({ instanceId }: Hello): { readonly report: ZoneReport; readonly silentMs: number } | undefined {
-    const pulse = this.#pulses.get(instanceId);
+  heardFrom(hello: Hello): { readonly report: ZoneReport; readonly silentMs: number } | undefined {
+    const pulse = this.#pulses.get(lifeOf(hello));
     return pulse && { report: pulse.said, silentMs: this.#parts.clock.mono() - pulse.heard };
   }
 
@@ -85,4 +86,9 @@ export class Heart {
       unheard: durationOf(clock.mono() - heard),
     });
   }
+}
+
+/** A zone speaks for itself alone, whatever it calls its instance. */
+function lifeOf({ zone, instanceId }: Hello): string {
+  return `${zone}/${instanceId}`;
 }

@@ -1,3 +1,4 @@
+export { Admission } from './admission.js';
 export { clusterIdOf } from './connection.js';
 export { grpcDial } from './grpc/grpc-dial.js';
 export { KdsModule, KdsTransport } from './grpc/kds.module.js';

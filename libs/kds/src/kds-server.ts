@@ -60,20 +60,28 @@ export class KdsServer implements KdsEndpoint {
   readonly #heart: Heart;
   readonly #streams = new Set<OpenStream>();
   readonly #lastSeen = new Map<string, number>();
+  /** Zones that are written down, for as long as they are. */
+  readonly #registered = new Set<string>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const { settings, outbox, clock, tasks } = parts;
+    const { settings, outbox, clock, tasks, view } = parts;
     this.#insights = new ZoneInsights(parts);
     this.#heart = new Heart({ outbox, clock, intervalMs: settings.heartbeatInterval });
+    view.onChange(({ reset, entries }) => {
+      if (reset || entries.some(({ key }) => key.type === 'Zone')) this.#cutTheDeleted();
+    });
     if (settings.zoneHealthCheck.timeout > 0) tasks.start('kds: zone watch', (signal) => this.#cutTheSilent(signal));
   }
 
-  /** @throws ControlPlaneError `invalid` for a peer that does not say which zone it is */
+  /**
+   * @throws ControlPlaneError `invalid` for a peer that does not say which zone it is, `conflict` for one that says it is
+   *   a zone which is connected already
+   */
   globalToZone(hello: Hello, send: StreamOut<Uint8Array>): StreamIn<DeltaDiscoveryRequest> {
     const { view, outbox, clock, entropy, log, instanceId } = this.#parts;
-    const { zone } = checked(hello);
-    const subscription = new Subscription(clock, entropy.uuid(), instanceId);
+    const { zone, token } = this.#claimed(checked(hello));
+    const subscription = new Subscription(clock, entropy.uuid(), instanceId, token !== '');
     const sender = new Sender({
       peer: zone,
       outbox,
@@ -105,7 +113,7 @@ export class KdsServer implements KdsEndpoint {
   /** Asks the zone for its proxies, and keeps what it sends as the zone's. */
   zoneToGlobal(hello: Hello, send: StreamOut<DeltaDiscoveryRequest>): StreamIn<DeltaDiscoveryResponse> {
     const { manager, clock, log, instanceId } = this.#parts;
-    const { zone } = checked(hello);
+    const { zone } = this.#claimed(checked(hello));
     const syncer = new Syncer({ manager, clock, log, checks: [], mirror: mirrorOfZone(zone) });
     const receiver = new Receiver({
       zone,
@@ -175,6 +183,48 @@ export class KdsServer implements KdsEndpoint {
     return stream;
   }
 
+  /**
+   * Two control planes under one name would overwrite each other. Replicas of a zone share its store, and may follow each
+   * other; of others the first one has the name, as long as it is there. One whose heartbeat fell silent is not: a zone
+   * that came back with another disk is not locked out by its own dead connection. A plain Kuma tells of no store, and
+   * is taken as Kuma's global takes it.
+   */
+  #claimed(hello: Hello): Hello {
+    const others = [...this.#streams].filter(
+      (stream) => stream.hello.zone === hello.zone && stream.hello.instanceId !== hello.instanceId,
+    );
+    const silent = others.filter(
+      (stream) => (this.#heart.heardFrom(stream.hello)?.silentMs ?? 0) >= this.#heart.staleAfterMs,
+    );
+    const holder = others.find((stream) => !silent.includes(stream) && isForeign(stream.hello, hello));
+    if (holder) {
+      this.#parts.log.warn('a second control plane claims the name of a zone', { zone: hello.zone });
+      throw new ControlPlaneError(
+        'conflict',
+        `another control plane is connected as zone ${hello.zone}, with another store: give this one a name of its own (KUMA_MULTIZONE_ZONE_NAME), or stop the other`,
+      );
+    }
+    const replaced = new ControlPlaneError(
+      'unavailable',
+      'nothing is heard of this connection, and a newer one of the zone is there',
+    );
+    for (const stream of silent) stream.end(replaced);
+    return hello;
+  }
+
+  /** As in Kuma, a zone whose control plane still runs comes back by itself, and is written down anew. */
+  #cutTheDeleted(): void {
+    const { view, log } = this.#parts;
+    for (const zone of this.#registered) {
+      if (view.get({ type: 'Zone', mesh: '', name: zone })) continue;
+      this.#registered.delete(zone);
+      const streams = [...this.#streams].filter(({ hello }) => hello.zone === zone);
+      if (streams.length > 0) log.warn('a connected zone was deleted, its streams are ended', { zone });
+      for (const stream of streams)
+        stream.end(new ControlPlaneError('unavailable', `Zone ${JSON.stringify(zone)} was deleted on global`));
+    }
+  }
+
   /** Kuma's ZoneWatch: a zone that promised to say that it lives, and does not, has to dial again. */
   async #cutTheSilent(signal: AbortSignal): Promise<void> {
     const { clock, settings, log } = this.#parts;
@@ -196,12 +246,18 @@ export class KdsServer implements KdsEndpoint {
     tasks.start(`kds: register zone ${zone}`, async () => {
       try {
         await registerZone(manager, view, clock, zone);
+        this.#registered.add(zone);
         this.#insights.opened(zone, subscription);
       } catch (error) {
         end(new ControlPlaneError('unavailable', 'the zone cannot be registered now', { cause: error }));
       }
     });
   }
+}
+
+/** True when both tell where they live, and it is not the same store. */
+function isForeign(one: Hello, other: Hello): boolean {
+  return one.storeId !== '' && other.storeId !== '' && one.storeId !== other.storeId;
 }
 
 function checked(hello: Hello): Hello {

@@ -34,6 +34,10 @@ export interface Hello {
   /** Empty for a plain Kuma. */
   readonly instanceId: string;
   readonly features: readonly string[];
+  /** The epoch of the store that the zone lives in: replicas share one. Empty for a plain Kuma. */
+  readonly storeId: string;
+  /** The zone token that it proves itself with; empty for a zone that shows none, as a plain Kuma. */
+  readonly token: string;
 }
 
 /** The feature of a zone that calls HealthCheck: only then may its silence be held against it. */
@@ -66,7 +70,7 @@ export interface KdsEndpoint {
   zoneToGlobal(hello: Hello, send: StreamOut<DeltaDiscoveryRequest>): StreamIn<DeltaDiscoveryResponse>;
   heartbeat(hello: Hello, send: StreamOut<GlobalReport>): StreamIn<ZoneReport>;
   /** Takes a sign of life. @returns as {@link Link.healthCheck} */
-  healthCheck(hello: Hello): number;
+  healthCheck(hello: Hello): number | Promise<number>;
 }
 
 /** A stream that is used before it is there: both sides of a stream need each other at birth. */

@@ -103,12 +103,16 @@ class MemoryLink implements Link {
   /** There and back; that no answer comes is told to the zone by its streams. */
   healthCheck(): Promise<number> {
     const { hello, clock, weather } = this.#parts;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      const back = (answer: () => void) => clock.after(weather.delay(), answer);
+      const ask = async (global: KdsEndpoint) => global.healthCheck(hello);
       clock.after(weather.delay(), () => {
         const global = this.#reached();
         if (!global || weather.blocked('to-zone')) return;
-        const wait = global.healthCheck(hello);
-        clock.after(weather.delay(), () => resolve(wait));
+        ask(global).then(
+          (wait) => back(() => resolve(wait)),
+          (error: unknown) => back(() => reject(error as Error)),
+        );
       });
     });
   }
@@ -139,7 +143,7 @@ class MemoryLink implements Link {
       try {
         pipe.arrive(global, (send) => accept(global, send));
       } catch (error) {
-        pipe.reset((error as Error).message);
+        pipe.fromGlobal.end(ControlPlaneError.from(error));
       }
     });
     this.#streams.push(pipe.fromZone);

@@ -4,7 +4,7 @@ import type { KdsSubscription, ResourceType, Spec } from '@koguma/resources';
 export type Outcome = 'sent' | 'acknowledged' | 'rejected';
 type Counts = Record<Outcome, number>;
 
-/** Characters of what is kept of a zone's configuration, and of its version. Kuma's are a tenth of that. */
+/** Characters of what is kept of a zone's configuration, and of its version: room for any real one. */
 const LONGEST_CONFIG = 256 * 1024;
 const LONGEST_VERSION = 4 * 1024;
 
@@ -13,16 +13,19 @@ export class Subscription {
   readonly id: string;
   readonly #clock: Clock;
   readonly #globalInstanceId: string;
+  readonly #showedToken: boolean;
   readonly #connectTime: string;
   readonly #byType = new Map<ResourceType, Counts>();
   #disconnectTime: string | undefined;
   #lastUpdateTime: string | undefined;
   #about: Spec = {};
 
-  constructor(clock: Clock, id: string, globalInstanceId: string) {
+  /** @param showedToken whether the zone showed a token, good or not */
+  constructor(clock: Clock, id: string, globalInstanceId: string, showedToken = false) {
     this.#clock = clock;
     this.id = id;
     this.#globalInstanceId = globalInstanceId;
+    this.#showedToken = showedToken;
     this.#connectTime = rfc3339(clock.wall());
   }
 
@@ -58,6 +61,7 @@ export class Subscription {
       id: this.id,
       globalInstanceId: this.#globalInstanceId,
       ...this.#about,
+      ...(this.#showedToken ? { authTokenProvided: true } : {}),
       connectTime: this.#connectTime,
       ...(this.#disconnectTime === undefined ? {} : { disconnectTime: this.#disconnectTime }),
       status: {

@@ -182,7 +182,11 @@ export function sizeLimit(view: ResourceView, limit: number): WriteHook {
 
 function sizeOf({ type, mesh, name }: ResourceKey, { spec, labels }: Pick<Resource, 'spec' | 'labels'>): number {
   const key = { type, mesh, name };
-  return STAMP + sizeInResponse(wireName(key), encodeValue({ key, spec, labels }));
+  try {
+    return STAMP + sizeInResponse(wireName(key), encodeValue({ key, spec, labels }));
+  } catch {
+    return 0; // what cannot be written is not sent
+  }
 }
 
 function publicKeyOf(key: ResourceKey): ResourceKey {

@@ -123,7 +123,7 @@ export class ZoneLink {
   #once(signal: AbortSignal): Promise<{ reason: ControlPlaneError; wasInSync: boolean }> {
     return new Promise((resolve) => {
       const { insights, hello } = this.#parts;
-      const link = this.#parts.dial(hello);
+      const link = this.#parts.dial({ ...hello, storeId: this.#parts.view.revision.epoch });
       let wasInSync = false;
       const connection = new Connection(this.#parts, link, {
         applied: (type, nonce, error) => this.#wasApplied(type, nonce, error),

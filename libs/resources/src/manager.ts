@@ -88,9 +88,14 @@ export class ResourceManager {
     return this.#parts.store.list(type, mesh);
   }
 
+  /** Why this control plane does not take writes of `key`; undefined when it does. */
+  readOnlyReason(key: ResourceKey): string | undefined {
+    return this.#parts.readOnly(key);
+  }
+
   /** Throws `read_only` with the reason where this control plane does not take writes of `key`. */
   refuseIfReadOnly(key: ResourceKey): void {
-    const reason = this.#parts.readOnly(key);
+    const reason = this.readOnlyReason(key);
     if (reason !== undefined) throw new ControlPlaneError('read_only', reason);
   }
 

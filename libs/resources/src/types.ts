@@ -22,9 +22,11 @@ export interface TypeDescriptor {
   /** Kuma's collection path, and older spellings that clients still use. `undefined`: not served. */
   readonly path: string | undefined;
   readonly aliases: readonly string[];
+  /** Kuma's abbreviation, as in its resource identifiers (`kri_dp_…`); empty for types that have none. */
+  readonly shortName: string;
   /** Paths of overviews that follow no rule. */
   readonly overviewAliases: readonly string[];
-  readonly spec: z.ZodType<Record<string, unknown>>;
+  readonly spec: z.ZodObject;
 }
 
 const base64 = z.base64('is not base64 (RFC 4648, section 4, with padding)');
@@ -32,6 +34,8 @@ const bool = z.boolean('must be true or false');
 const secretSpec = z.object({ data: base64.optional() });
 const configSpec = z.object({ config: z.string() });
 const anything = z.record(z.string(), z.unknown());
+/** Of insights: what a control plane wrote itself is not looked at again. */
+const counters = z.looseObject({});
 
 const tagSets = z
   .array(
@@ -66,7 +70,7 @@ const meshSpec = z.object({
 
 /** The table of types. Stores, REST and KDS all read it; a new type is one more row. */
 export const RESOURCE_TYPES: Readonly<Record<ResourceType, TypeDescriptor>> = {
-  Mesh: row('Mesh', { owner: 'global', crosses: 'to-zones', path: 'meshes', spec: meshSpec }),
+  Mesh: row('Mesh', { owner: 'global', crosses: 'to-zones', path: 'meshes', shortName: 'm', spec: meshSpec }),
   Secret: row('Secret', {
     scope: 'mesh',
     owner: 'global',
@@ -84,13 +88,19 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceType, TypeDescriptor>> = {
     spec: secretSpec,
   }),
   Config: row('Config', { owner: 'system', crosses: 'to-zones', adminOnly: true, spec: configSpec }),
-  Zone: row('Zone', { owner: 'control-plane', path: 'zones', spec: z.object({ enabled: bool.optional() }) }),
-  ZoneInsight: row('ZoneInsight', { owner: 'system', insight: true, spec: anything }),
+  Zone: row('Zone', {
+    owner: 'control-plane',
+    path: 'zones',
+    shortName: 'z',
+    spec: z.object({ enabled: bool.optional() }),
+  }),
+  ZoneInsight: row('ZoneInsight', { owner: 'system', insight: true, spec: counters }),
   Dataplane: row('Dataplane', {
     scope: 'mesh',
     owner: 'zone',
     crosses: 'to-global',
     path: 'dataplanes',
+    shortName: 'dp',
     spec: dataplaneSpec,
   }),
   DataplaneInsight: row('DataplaneInsight', {
@@ -98,29 +108,31 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceType, TypeDescriptor>> = {
     owner: 'system',
     crosses: 'to-global',
     insight: true,
-    spec: anything,
+    spec: counters,
   }),
   ZoneIngress: row('ZoneIngress', {
     owner: 'zone',
     crosses: 'to-global',
     path: 'zone-ingresses',
     aliases: ['zoneingresses'],
+    shortName: 'zi',
     spec: zoneIngressSpec,
   }),
   ZoneIngressInsight: row('ZoneIngressInsight', {
     owner: 'system',
     crosses: 'to-global',
     insight: true,
-    spec: anything,
+    spec: counters,
   }),
   ZoneEgress: row('ZoneEgress', {
     owner: 'zone',
     crosses: 'to-global',
     path: 'zoneegresses',
     overviewAliases: ['zoneegressoverviews'],
+    shortName: 'ze',
     spec: zoneEgressSpec,
   }),
-  ZoneEgressInsight: row('ZoneEgressInsight', { owner: 'system', crosses: 'to-global', insight: true, spec: anything }),
+  ZoneEgressInsight: row('ZoneEgressInsight', { owner: 'system', crosses: 'to-global', insight: true, spec: counters }),
 };
 
 function row(
@@ -128,7 +140,7 @@ function row(
   given: Partial<TypeDescriptor> & Pick<TypeDescriptor, 'owner' | 'spec'>,
 ): TypeDescriptor {
   const usual = { scope: 'global', crosses: undefined, adminOnly: false, insight: false, path: undefined } as const;
-  return { type, ...usual, aliases: [], overviewAliases: [], ...given };
+  return { type, ...usual, aliases: [], overviewAliases: [], shortName: '', ...given };
 }
 
 /** Counters: stored without a revision, absent from feeds and views. */

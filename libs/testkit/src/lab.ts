@@ -1,5 +1,5 @@
 import type { TokenCrypto } from '@koguma/auth';
-import { type Config, ControlPlaneError, loadConfig, SILENT, systemEntropy } from '@koguma/core';
+import { type Config, ControlPlaneError, type Log, loadConfig, SILENT, systemEntropy } from '@koguma/core';
 import { type ServedGlobal, serveGlobal } from '@koguma/global-cp';
 import { type Dial, grpcDial } from '@koguma/kds';
 import { MemoryStore, type ResourceStore } from '@koguma/resources';
@@ -18,8 +18,10 @@ export interface LabOptions {
   readonly env?: Env;
   /** Opens the store of a control plane each time that it starts; memory that survives a stop when left out. */
   readonly openStore?: (name: string) => Promise<ResourceStore>;
-  /** Stands between a zone and its global, to watch or to break what passes. */
-  readonly dialThrough?: (zone: string, address: string) => Dial;
+  /** What the control planes of this lab log to; nowhere when left out. */
+  readonly log?: Log;
+  /** Stands between a zone and its global, to watch or to break what passes; not where it answers undefined. */
+  readonly dialThrough?: (zone: string, address: string) => Dial | undefined;
 }
 
 /** How long a condition may take before the test is told what was missing. */
@@ -120,14 +122,17 @@ export class Lab {
   }
 
   /** Waits for a condition, asking in each turn of the event loop. */
-  async until(condition: () => boolean | Promise<boolean>, what: string | (() => string)): Promise<void> {
+  async until(
+    condition: () => boolean | Promise<boolean>,
+    what: string | (() => string | Promise<string>),
+  ): Promise<void> {
     const { mono } = this.clock;
     const start = mono();
     while (!(await condition())) {
       if (mono() - start > PATIENCE_MS) {
         throw new ControlPlaneError(
           'unavailable',
-          `waited ${PATIENCE_MS} ms until ${typeof what === 'string' ? what : what()}`,
+          `waited ${PATIENCE_MS} ms until ${typeof what === 'string' ? what : await what()}`,
         );
       }
       await nextTurn();
@@ -162,10 +167,11 @@ export class Lab {
       KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: this.#globalAddress,
     });
     const { globalAddress, kds } = config.multizone.zone;
+    const { tokenFile } = config.koguma.multizone.zone.kds;
     const tls = { rootCaFile: kds.rootCaFile, skipVerify: kds.tlsSkipVerify };
     const dial =
       this.#options.dialThrough?.(name, globalAddress) ??
-      grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize, tls });
+      grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize, tls, tokenFile });
     return serveZone(config, { ...(await this.#ports(name)), dial }, 'lab');
   }
 
@@ -178,6 +184,6 @@ export class Lab {
     const store =
       (await this.#options.openStore?.(name)) ?? this.#stores.get(name) ?? new MemoryStore(systemEntropy.uuid());
     this.#stores.set(name, store);
-    return { store, clock: this.clock, entropy: systemEntropy, crypto: this.#crypto, log: SILENT };
+    return { store, clock: this.clock, entropy: systemEntropy, crypto: this.#crypto, log: this.#options.log ?? SILENT };
   }
 }

@@ -25,6 +25,7 @@ async function generate(...args: string[]): Promise<void> {
     out: { write: (text) => (ran.out += text) },
     err: { write: (text) => (ran.err += text) },
     env: {},
+    stdin: async function* () {},
     interrupts: () => ({ stop: signal, atOnce: signal }),
   });
 }

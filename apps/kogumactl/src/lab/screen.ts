@@ -1,15 +1,10 @@
-import Table from 'cli-table3';
 import pc from 'picocolors';
+import { table } from '../output/table.js';
 import type { Output, Terminal } from '../terminal.js';
 import type { Life } from './child.js';
 import type { ChildStatus } from './supervisor.js';
 
 type Paint = ReturnType<typeof pc.createColors>;
-
-const NO_LINES = ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
-  .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'])
-  .map((part) => [part, '']);
-const BORDERS = { ...Object.fromEntries(NO_LINES), middle: '   ' };
 
 /** Of the longest state, and the space around it: a line that wraps cannot be drawn again. */
 const STATE_WIDTH = 30;
@@ -67,16 +62,11 @@ export class Screen {
   }
 
   table(children: readonly ChildStatus[]): void {
-    const table = new Table({
-      head: ['NAME', 'STATE', 'SYNC', 'PID', 'UPTIME', 'API', 'LOG'],
-      chars: BORDERS,
-      style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
-    });
-    for (const child of children) {
+    const rows = children.map((child) => {
       const { name, pid, uptimeSeconds, api, log } = child;
-      table.push([name, this.#state(child), this.#sync(child), pid ?? '-', uptime(uptimeSeconds), api, log]);
-    }
-    for (const line of table.toString().split('\n')) this.line(line.trimEnd());
+      return [name, this.#state(child), this.#sync(child), pid ?? '-', uptime(uptimeSeconds), api, log];
+    });
+    for (const line of table(['NAME', 'STATE', 'SYNC', 'PID', 'UPTIME', 'API', 'LOG'], rows)) this.line(line);
   }
 
   #state({ state }: ChildStatus): string {

@@ -3,6 +3,8 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { freePortOffset, isAlive, LabBox, type Running } from '../../test/lab-box.js';
+import { readConfig, writeConfig } from '../config/config-file.js';
+import { targetOf } from '../config/control-planes.js';
 import type { LabStatus } from './control.js';
 import { shellWord } from './up.js';
 
@@ -142,6 +144,52 @@ describe('kogumactl up', () => {
     const running = up('--zones', 'east', '--fresh');
     await ready(running);
     expect(fs.existsSync(path.join(box.data, 'old'))).toBe(false);
+  });
+
+  it('writes a context for each control plane, and leaves what else is in the file', async () => {
+    const file = path.join(box.home, '.kogumactl/config');
+    const prod = { name: 'prod', coordinates: { apiServer: { url: 'https://cp.example' } } };
+    const eastApi = `http://localhost:${6681 + offset}`;
+    const mine = { url: eastApi, authType: 'tokens', authConf: { token: 'mine' } };
+    writeConfig(file, {
+      contexts: [{ name: 'prod', controlPlane: 'prod' }],
+      controlPlanes: [prod, { name: 'lab-east', coordinates: { apiServer: mine } }],
+      currentContext: 'prod',
+    });
+    const running = up('--zones', 'east');
+    await ready(running);
+    expect(readConfig(file)).toMatchObject({
+      controlPlanes: [
+        prod,
+        { name: 'lab-east', coordinates: { apiServer: mine } },
+        { name: 'lab-global', coordinates: { apiServer: { url: `http://localhost:${5681 + offset}` } } },
+      ],
+      currentContext: 'prod',
+    });
+    expect(running.text).toContain(`Contexts lab-global, lab-east are in ${file}:\n`);
+    expect(running.text).toContain(`  kumactl --config-file ${file} get zones `);
+  });
+
+  it('makes its global the one that is spoken to when nobody has chosen yet', async () => {
+    const file = path.join(box.home, 'other');
+    await ready(up('--zones', 'east', '--config-file', file));
+    expect(targetOf(readConfig(file), undefined).name).toBe('lab-global');
+    expect(fs.existsSync(path.join(box.home, '.kogumactl'))).toBe(false);
+  });
+
+  it('writes no contexts when it is told not to, and runs on when it cannot', async () => {
+    const running = up('--zones', 'east', '--no-config');
+    await ready(running);
+    expect(fs.existsSync(box.home)).toBe(false);
+    expect(running.text).not.toContain('Contexts');
+    running.child.kill('SIGTERM');
+    await running.end();
+
+    fs.writeFileSync(box.home, 'a file');
+    const other = up('--zones', 'east');
+    await ready(other);
+    expect(other.text).toContain('No contexts were written for the control planes.\n  ');
+    expect((await status()).controlPlanes).toHaveLength(2);
   });
 
   it('ends with what a control plane said that could not start, and ends the others', async () => {

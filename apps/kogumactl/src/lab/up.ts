@@ -1,8 +1,10 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { configPath } from '../config/config-file.js';
 import { Failure } from '../failure.js';
 import type { Interrupts, Terminal } from '../terminal.js';
 import type { Child, SyncState } from './child.js';
+import { contextOf, writeContexts } from './contexts.js';
 import { Control, type LabStatus, type Request } from './control.js';
 import { DataFolder, defaultData } from './data-folder.js';
 import { checkPorts } from './ports.js';
@@ -14,11 +16,19 @@ const READY_WITHIN_MS = 60_000;
 /** What a process needs to start on a slow core: with many zones a minute is not enough. */
 const READY_WITHIN_MS_PER_ZONE = 3_000;
 
+/** How a lab is started, whatever it is. */
+export interface Start {
+  /** Begins with empty stores. */
+  readonly fresh: boolean;
+  /** The file that gets a context for each control plane, as an absolute path; undefined for none. */
+  readonly contexts: string | undefined;
+}
+
 /**
  * Runs a lab until the terminal says stop. Nothing is started, and nothing is wiped, before all that can be in the
  * way has been looked at.
  */
-export async function up(settings: LabSettings, fresh: boolean, terminal: Terminal): Promise<void> {
+export async function up(settings: LabSettings, { fresh, contexts }: Start, terminal: Terminal): Promise<void> {
   const began = performance.now();
   const plans = planLab(settings);
   for (const [name, file] of settings.configs) mustBeReadable(name, file);
@@ -41,6 +51,9 @@ export async function up(settings: LabSettings, fresh: boolean, terminal: Termin
     await runUntilStopped(supervisor, terminal.interrupts(), reporter, patience, () => {
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       welcome(screen, supervisor, plans, settings, seconds);
+      if (contexts !== undefined) offerContexts(screen, plans, contexts, configPath(undefined, terminal));
+      screen.line();
+      screen.line('Ctrl-C stops the lab.');
     });
   } finally {
     folder.forget();
@@ -152,8 +165,23 @@ function welcome(
     screen.line(`  npx kogumactl lab kill global${data}    # and then the line above again: it still works`);
     screen.line(`  curl ${zone.api}/koguma/sync`);
   }
+}
+
+/** Without them the lab is as good, so a file that cannot be written is told and no more. */
+function offerContexts(screen: Screen, plans: readonly Plan[], file: string, usual: string): void {
   screen.line();
-  screen.line('Ctrl-C stops the lab.');
+  try {
+    writeContexts(file, plans);
+  } catch (error) {
+    const { message, todo } = Failure.from(error);
+    screen.alarm('No contexts were written for the control planes.', [message, todo]);
+    return;
+  }
+  const names = plans.map(({ name }) => contextOf(name));
+  const option = file === usual ? '' : `--config-file ${shellWord(file)} `;
+  screen.line(`Contexts ${names.join(', ')} are in ${file}:`);
+  screen.line(`  npx kogumactl ${option}--context ${names.at(-1)} get global-secrets`);
+  screen.line(`  kumactl --config-file ${shellWord(file)} get zones    # Kuma's own command line, where you have it`);
 }
 
 /** As a POSIX shell reads it back. */

@@ -90,24 +90,26 @@ describe('ports', () => {
 });
 
 describe('KDS beyond loopback', () => {
-  it('is refused until it is said to be meant, since it hands out the signing keys', () => {
-    expect(refused('global', { ...EXPOSED, KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: '7685' })).toEqual([
-      'KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE: got "0.0.0.0", which is not loopback: anyone who reaches port 7685 there is given the signing keys; use 127.0.0.1, or set KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE to none to accept that',
-    ]);
-  });
+  const authTypeAt = (address: string) =>
+    loadConfig({ role: 'global', env: { KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE: address } }).config.koguma.multizone
+      .global.kds.authType;
 
-  it.each(['10.0.0.1', '::', '::ffff:127.0.0.1'])('is %s', (address) => {
-    expect(refused('global', { KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE: address })).toHaveLength(1);
-  });
-
-  it('is warned of when it is meant', () => {
-    expect(warned('global', { ...EXPOSED, KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE: 'none' })).toEqual([
-      'KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE is 0.0.0.0 without auth: anyone who reaches port 5685 there is given the signing keys',
-    ]);
-  });
+  it.each(['0.0.0.0', '10.0.0.1', '::', '::ffff:127.0.0.1'])(
+    'is %s, where zones prove who they are, since it hands out the signing keys',
+    (address) => {
+      expect(authTypeAt(address)).toBe('cpToken');
+    },
+  );
 
   it.each(['127.0.0.1', '127.9.9.9', '::1', 'localhost'])('is not %s', (address) => {
-    expect(warned('global', { KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE: address })).toEqual([]);
+    expect(authTypeAt(address)).toBe('none');
+  });
+
+  it('is warned of when everybody is let in', () => {
+    expect(warned('global', EXPOSED)).toEqual([]);
+    expect(warned('global', { ...EXPOSED, KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE: 'none' })).toEqual([
+      'KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE is 0.0.0.0 without auth: anyone who reaches port 5685 there is given the signing keys; KOGUMA_MULTIZONE_GLOBAL_KDS_AUTH_TYPE cpToken lets in only zones that prove who they are',
+    ]);
   });
 
   it('does not matter on a zone, which does not serve it', () => {
@@ -184,11 +186,16 @@ it('nothing is said of settings that may be in a part of the file that was not u
 });
 
 it('all that is wrong is told at once, values and rules', () => {
-  const env = { KUMA_MODE: 'zone', KUMA_STORE_TYPE: 'etcd', KUMA_API_SERVER_READ_ONLY: 'maybe', ...EXPOSED };
+  const env = {
+    KUMA_MODE: 'zone',
+    KUMA_STORE_TYPE: 'etcd',
+    KUMA_API_SERVER_READ_ONLY: 'maybe',
+    KUMA_API_SERVER_HTTP_PORT: '5680',
+  };
   expect(refused('global', env).map((sentence) => sentence.split(':')[0])).toEqual([
     'KUMA_STORE_TYPE',
     'KUMA_API_SERVER_READ_ONLY',
     'KUMA_MODE',
-    'KOGUMA_MULTIZONE_GLOBAL_KDS_INTERFACE',
+    'KUMA_DIAGNOSTICS_SERVER_PORT',
   ]);
 });

@@ -13,6 +13,7 @@ import {
   globalAddress,
   host,
   httpsUrl,
+  isLoopback,
   list,
   listenAddress,
   name,
@@ -153,8 +154,12 @@ export const SETTINGS = {
   'koguma.multizone.global.kds.maxConnections': setting(connections, 5_000, { onlyFor: 'global' }),
   /** How long a connection may be open without a stream. */
   'koguma.multizone.global.kds.idleTimeout': setting(duration, 30_000, { onlyFor: 'global' }),
-  /** Empty: not decided, which is enough on loopback only. */
-  'koguma.multizone.global.kds.authType': setting(oneOf(['none', ''], { cpToken: NOT_YET }), '', { onlyFor: 'global' }),
+  /** Who reaches KDS is given the signing keys: beyond this machine a zone has to prove that it is one. */
+  'koguma.multizone.global.kds.authType': setting(
+    oneOf(['none', 'cpToken']),
+    ({ at }) => (isLoopback(at('koguma.multizone.global.kds.interface')) ? 'none' : 'cpToken'),
+    { onlyFor: 'global' },
+  ),
 
   'multizone.zone.name': setting(zoneName, 'default', { onlyFor: 'zone' }),
   'multizone.zone.globalAddress': setting(globalAddress, '', { onlyFor: 'zone' }),
@@ -162,6 +167,8 @@ export const SETTINGS = {
   /** Whom this zone believes when global shows a certificate; read each time that it dials. Empty: the system's authorities. */
   'multizone.zone.kds.rootCaFile': setting(text, '', { onlyFor: 'zone' }),
   'multizone.zone.kds.tlsSkipVerify': setting(bool, false, { onlyFor: 'zone' }),
+  /** What this zone proves itself to global with: a zone token of scope cp for its name; read each time that it dials. */
+  'koguma.multizone.zone.kds.tokenFile': setting(text, '', { onlyFor: 'zone' }),
   'koguma.multizone.zone.reconnect.base': setting(duration, 1_000, { onlyFor: 'zone' }),
   'koguma.multizone.zone.reconnect.max': setting(duration, 60_000, { onlyFor: 'zone' }),
   /** The cluster id of the global that this zone may take in place of the one it knows. */

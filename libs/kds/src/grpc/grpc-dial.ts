@@ -10,14 +10,17 @@ import type { Dial, Hello, Link, StreamIn, StreamOut } from '../link.js';
 import { millisecondsOf } from '../wire.js';
 import { deadlineIn } from './adapters/deadline.js';
 import { nextTurn } from './adapters/next-turn.js';
+import { readToken } from './adapters/token-file.js';
 import { ROOT_CA_FILE, reasonOf } from './dial-trouble.js';
-import { INSTANCE_ID, KdsClient, RESUMES } from './services.js';
+import { AUTHORIZATION, INSTANCE_ID, KdsClient, RESUMES, STORE_ID } from './services.js';
 
 interface DialSettings {
   /** Bytes of the largest message, both ways. */
   readonly maxMessageSize: number;
   /** Whom to believe where the address begins with `grpcs://`; the authorities that Node knows when left out. */
   readonly tls?: TrustSettings;
+  /** A file with the zone token that this zone shows, read at each dial; none when empty or left out. */
+  readonly tokenFile?: string;
 }
 
 interface TrustSettings {
@@ -38,12 +41,14 @@ const KEEPALIVE = {
  * Dials global over gRPC.
  * @param address Kuma's form: `grpcs://host:port`, or `grpc://host:port` without TLS
  */
-export function grpcDial(address: string, { maxMessageSize, tls }: DialSettings): Dial {
+export function grpcDial(address: string, { maxMessageSize, tls, tokenFile = '' }: DialSettings): Dial {
   const target = address.replace(/^grpcs?:\/\//, '');
-  return (hello) => {
+  return (zone) => {
     let trust: ChannelCredentials;
+    let hello: Hello;
     try {
       trust = address.startsWith('grpcs:') ? trusting(tls) : credentials.createInsecure();
+      hello = tokenFile === '' ? zone : { ...zone, token: readToken(tokenFile) };
     } catch (error) {
       return undialled(new ControlPlaneError('unavailable', (error as Error).message, { cause: error }));
     }
@@ -110,13 +115,15 @@ function undialled(reason: ControlPlaneError): Link {
   return { globalToZone: open, zoneToGlobal: open, heartbeat: open, healthCheck, close: () => undefined };
 }
 
-function metadataOf({ zone, version, instanceId, features }: Hello): Metadata {
+function metadataOf({ zone, version, instanceId, features, storeId, token }: Hello): Metadata {
   const metadata = new Metadata();
   metadata.set('client-id', zone);
   metadata.set('version', version);
   metadata.set('kds-version', 'v3');
   for (const feature of features) metadata.add('features', feature);
   metadata.set(INSTANCE_ID, instanceId);
+  metadata.set(STORE_ID, storeId);
+  if (token !== '') metadata.set(AUTHORIZATION, token);
   return metadata;
 }
 

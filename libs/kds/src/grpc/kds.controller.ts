@@ -8,7 +8,15 @@ import type { GlobalReport, ZoneReport } from '../gen/koguma/v1/sync.js';
 import type { ZoneHealthCheckRequest, ZoneHealthCheckResponse } from '../gen/kuma/mesh/v1alpha1/global.js';
 import { type Hello, type KdsEndpoint, type StreamIn, type StreamOut, WELCOME } from '../link.js';
 import { durationOf } from '../wire.js';
-import { GLOBAL_SERVICE, INSTANCE_ID, KDS_SERVICE, KOGUMA_SERVICE, RESUMES } from './services.js';
+import {
+  AUTHORIZATION,
+  GLOBAL_SERVICE,
+  INSTANCE_ID,
+  KDS_SERVICE,
+  KOGUMA_SERVICE,
+  RESUMES,
+  STORE_ID,
+} from './services.js';
 
 export const KDS_ENDPOINT = Symbol('KdsEndpoint');
 export const KDS_LOG = Symbol('KdsLog');
@@ -49,9 +57,9 @@ export class KdsController {
   }
 
   @GrpcMethod(GLOBAL_SERVICE, 'healthCheck')
-  healthCheck(_request: ZoneHealthCheckRequest, metadata: Metadata): ZoneHealthCheckResponse {
+  async healthCheck(_request: ZoneHealthCheckRequest, metadata: Metadata): Promise<ZoneHealthCheckResponse> {
     try {
-      return { interval: durationOf(this.endpoint.healthCheck(helloOf(metadata))) };
+      return { interval: durationOf(await this.endpoint.healthCheck(helloOf(metadata))) };
     } catch (error) {
       throw this.#refusal(error);
     }
@@ -124,5 +132,12 @@ function helloOf(metadata: Metadata): Hello {
   const first = (key: string) => String(metadata.get(key)[0] ?? '');
   // gRPC for Node gives a repeated key as one text.
   const features = metadata.get('features').flatMap((value) => String(value).split(/, */));
-  return { zone: first('client-id'), version: first('version'), instanceId: first(INSTANCE_ID), features };
+  return {
+    zone: first('client-id'),
+    version: first('version'),
+    instanceId: first(INSTANCE_ID),
+    features,
+    storeId: first(STORE_ID),
+    token: first(AUTHORIZATION).replace(/^Bearer +/i, ''),
+  };
 }

@@ -25,9 +25,15 @@ export const KDS_SERVICE = 'kuma.mesh.v1alpha1.KDSSyncService';
 export const GLOBAL_SERVICE = 'kuma.mesh.v1alpha1.GlobalKDSService';
 export const KOGUMA_SERVICE = 'koguma.v1.SyncService';
 
-/** Metadata that only Koguma's control planes send: the process that dials, and that global answers with differences. */
+/**
+ * Metadata that only Koguma's control planes send: the process that dials, the store that it lives in, and that global
+ * answers with differences.
+ */
 export const INSTANCE_ID = 'koguma-instance-id';
+export const STORE_ID = 'koguma-store-id';
 export const RESUMES = 'koguma-resumes';
+/** Where a zone's token is, in gRPC's place for it; Kuma's global only notes that there is one. */
+export const AUTHORIZATION = 'authorization';
 
 /** Responses may come as bytes, written once for all who get them. */
 const writeResponse = (response: Uint8Array | DeltaDiscoveryResponse): Buffer => {
