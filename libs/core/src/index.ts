@@ -1,4 +1,5 @@
 export { expandHome, type Machine, type Running, runCommand } from './adapters/command.js';
+export { askOverHttps, type HttpsAnswer } from './adapters/https.js';
 export { HANDSHAKE_TIMEOUT_MS, type ListenAddress, Listener } from './adapters/listener.js';
 export { pinoLog } from './adapters/pino-log.js';
 export { sha256 } from './adapters/sha256.js';

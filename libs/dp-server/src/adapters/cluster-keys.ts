@@ -1,7 +1,6 @@
-import { type Clock, ControlPlaneError } from '@koguma/core';
+import { askOverHttps, type Clock, ControlPlaneError } from '@koguma/core';
 import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose';
 import { readServiceAccountName, type ServiceAccountVerifier } from '../service-accounts.js';
-import { askOverHttps } from './https.js';
 
 interface Settings {
   readonly jwksUri: string;

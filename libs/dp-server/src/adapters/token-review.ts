@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { ControlPlaneError } from '@koguma/core';
+import { askOverHttps, ControlPlaneError } from '@koguma/core';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { z } from 'zod';
 import { readServiceAccountName, type ServiceAccountVerifier } from '../service-accounts.js';
-import { askOverHttps } from './https.js';
 
 interface Settings {
   /** Of the cluster's API, `https://host:port`. */

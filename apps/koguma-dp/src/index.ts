@@ -1,0 +1,1 @@
+export { kogumaDp, type Surroundings } from './cli.js';
