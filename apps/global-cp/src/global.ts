@@ -11,7 +11,14 @@ import {
   sizeLimit,
   stayingHomeWarning,
 } from '@koguma/kds';
-import { DEFAULT_MESH, Insights, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
+import {
+  DEFAULT_MESH,
+  Insights,
+  Leadership,
+  ResourceManager,
+  type ResourceStore,
+  ResourceView,
+} from '@koguma/resources';
 
 /** The ports of a global control plane: what differs between a process, a test and a simulation. */
 export interface GlobalPorts {
@@ -44,6 +51,10 @@ export async function composeGlobal(
   const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
+
+  const leadership = new Leadership({ store, clock, log: log.scope('store'), instanceId });
+  await leadership.claim();
+  tasks.start('resources: leadership', (signal) => leadership.run(signal));
 
   const view = new ResourceView({ store, clock, log: log.scope('store') });
   await view.load();
@@ -81,7 +92,9 @@ export async function composeGlobal(
   if (clusterIdOf(view) === undefined && !config.defaults.skipMeshCreation) await manager.ensure(DEFAULT_MESH, {});
   await manager.ensure({ type: 'Config', mesh: '', name: CLUSTER_ID_NAME }, { config: entropy.uuid() });
   await auth.prepare(manager);
-  tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
+  tasks.start('auth: admin token', (signal) =>
+    leadership.whileLeading((term) => auth.run(manager, term, () => leadership.fence), signal),
+  );
 
   // Zones take a first response for all there is, so nothing is sent before all of the above is in the store.
   const departures = departuresToZones(crypto.parseKey);

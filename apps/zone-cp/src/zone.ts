@@ -25,6 +25,7 @@ import {
   DEFAULT_MESH,
   Insights,
   isInsight,
+  Leadership,
   ResourceManager,
   type ResourceStore,
   ResourceView,
@@ -65,6 +66,10 @@ export async function composeZone(
   const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
+
+  const leadership = new Leadership({ store, clock, log: log.scope('store'), instanceId });
+  await leadership.claim();
+  tasks.start('resources: leadership', (signal) => leadership.run(signal));
 
   const view = new ResourceView({ store, clock, log: log.scope('store') });
   await view.load();
@@ -131,14 +136,16 @@ export async function composeZone(
     });
     await zoneLink.recall();
     link = zoneLink;
-    tasks.start('kds: link to global', (signal) => zoneLink.run(signal));
+    tasks.start('kds: link to global', (signal) => leadership.whileLeading((term) => zoneLink.run(term), signal));
   } else {
     if (clusterIdOf(view) === undefined && !config.defaults.skipMeshCreation) await manager.ensure(DEFAULT_MESH, {});
     await manager.ensure({ type: 'Config', mesh: '', name: CLUSTER_ID_NAME }, { config: entropy.uuid() });
   }
   tasks.start('resources: insights', (signal) => insights.run(signal));
   await auth.prepare(manager);
-  tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
+  tasks.start('auth: admin token', (signal) =>
+    leadership.whileLeading((term) => auth.run(manager, term, () => leadership.fence), signal),
+  );
 
   return {
     manager,
