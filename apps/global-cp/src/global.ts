@@ -37,6 +37,8 @@ export interface Global {
   readonly kds: KdsServer;
   /** What zones reach: `kds`, behind the check of who they are where there is one. */
   readonly endpoint: KdsEndpoint;
+  /** Whether this one of several replicas does what only one may do. */
+  readonly leadership: Leadership;
   readonly instanceId: string;
   /** What runs until `stop`; doors start theirs here. */
   readonly tasks: Tasks;
@@ -104,6 +106,7 @@ export async function composeGlobal(
     manager,
     view,
     insights,
+    leadership,
     outbox,
     clock,
     entropy,
@@ -125,6 +128,7 @@ export async function composeGlobal(
     auth,
     kds,
     endpoint,
+    leadership,
     instanceId,
     tasks,
     stop: async () => {

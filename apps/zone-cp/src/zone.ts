@@ -50,6 +50,8 @@ export interface Zone {
   readonly insights: Insights;
   /** Undefined in a stand-alone zone, which has no global and owns its meshes and keys itself. */
   readonly link: ZoneLink | undefined;
+  /** Whether this one of several replicas does what only one may do. */
+  readonly leadership: Leadership;
   readonly instanceId: string;
   /** What runs until `stop`; doors start theirs here. */
   readonly tasks: Tasks;
@@ -124,7 +126,8 @@ export async function composeZone(
       }),
       manager,
       view,
-      insights: new ZoneInsights({ insights, clock }),
+      insights: new ZoneInsights({ insights, clock, leadership, instanceId }),
+      leadership,
       clock,
       entropy,
       log: log.scope('kds'),
@@ -153,6 +156,7 @@ export async function composeZone(
     auth,
     insights,
     link,
+    leadership,
     instanceId,
     tasks,
     stop: async () => {
