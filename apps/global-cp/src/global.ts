@@ -11,7 +11,14 @@ import {
   sizeLimit,
   stayingHomeWarning,
 } from '@koguma/kds';
-import { DEFAULT_MESH, Insights, ResourceManager, type ResourceStore, ResourceView } from '@koguma/resources';
+import {
+  DEFAULT_MESH,
+  Insights,
+  Leadership,
+  ResourceManager,
+  type ResourceStore,
+  ResourceView,
+} from '@koguma/resources';
 
 /** The ports of a global control plane: what differs between a process, a test and a simulation. */
 export interface GlobalPorts {
@@ -30,6 +37,8 @@ export interface Global {
   readonly kds: KdsServer;
   /** What zones reach: `kds`, behind the check of who they are where there is one. */
   readonly endpoint: KdsEndpoint;
+  /** Whether this one of several replicas does what only one may do. */
+  readonly leadership: Leadership;
   readonly instanceId: string;
   /** What runs until `stop`; doors start theirs here. */
   readonly tasks: Tasks;
@@ -44,6 +53,10 @@ export async function composeGlobal(
   const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
+
+  const leadership = new Leadership({ store, clock, log: log.scope('store'), instanceId });
+  await leadership.claim();
+  tasks.start('resources: leadership', (signal) => leadership.run(signal));
 
   const view = new ResourceView({ store, clock, log: log.scope('store') });
   await view.load();
@@ -81,7 +94,9 @@ export async function composeGlobal(
   if (clusterIdOf(view) === undefined && !config.defaults.skipMeshCreation) await manager.ensure(DEFAULT_MESH, {});
   await manager.ensure({ type: 'Config', mesh: '', name: CLUSTER_ID_NAME }, { config: entropy.uuid() });
   await auth.prepare(manager);
-  tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
+  tasks.start('auth: admin token', (signal) =>
+    leadership.whileLeading((term) => auth.run(manager, term, () => leadership.fence), signal),
+  );
 
   // Zones take a first response for all there is, so nothing is sent before all of the above is in the store.
   const departures = departuresToZones(crypto.parseKey);
@@ -91,6 +106,7 @@ export async function composeGlobal(
     manager,
     view,
     insights,
+    leadership,
     outbox,
     clock,
     entropy,
@@ -112,6 +128,7 @@ export async function composeGlobal(
     auth,
     kds,
     endpoint,
+    leadership,
     instanceId,
     tasks,
     stop: async () => {

@@ -26,6 +26,7 @@ import {
   DEFAULT_MESH,
   Insights,
   isInsight,
+  Leadership,
   ResourceManager,
   type ResourceStore,
   ResourceView,
@@ -52,6 +53,8 @@ export interface Zone {
   readonly link: ZoneLink | undefined;
   /** What stands behind the port for proxies. */
   readonly dp: DpServer;
+  /** Whether this one of several replicas does what only one may do. */
+  readonly leadership: Leadership;
   readonly instanceId: string;
   /** What runs until `stop`; doors start theirs here. */
   readonly tasks: Tasks;
@@ -68,6 +71,10 @@ export async function composeZone(
   const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
+
+  const leadership = new Leadership({ store, clock, log: log.scope('store'), instanceId });
+  await leadership.claim();
+  tasks.start('resources: leadership', (signal) => leadership.run(signal));
 
   const view = new ResourceView({ store, clock, log: log.scope('store') });
   await view.load();
@@ -122,7 +129,8 @@ export async function composeZone(
       }),
       manager,
       view,
-      insights: new ZoneInsights({ insights, clock }),
+      insights: new ZoneInsights({ insights, clock, leadership, instanceId }),
+      leadership,
       clock,
       entropy,
       log: log.scope('kds'),
@@ -134,7 +142,7 @@ export async function composeZone(
     });
     await zoneLink.recall();
     link = zoneLink;
-    tasks.start('kds: link to global', (signal) => zoneLink.run(signal));
+    tasks.start('kds: link to global', (signal) => leadership.whileLeading((term) => zoneLink.run(term), signal));
   } else {
     if (clusterIdOf(view) === undefined && !config.defaults.skipMeshCreation) await manager.ensure(DEFAULT_MESH, {});
     await manager.ensure({ type: 'Config', mesh: '', name: CLUSTER_ID_NAME }, { config: entropy.uuid() });
@@ -153,7 +161,9 @@ export async function composeZone(
   });
   tasks.start('resources: insights', (signal) => insights.run(signal));
   await auth.prepare(manager);
-  tasks.start('auth: admin token', (signal) => auth.run(manager, signal));
+  tasks.start('auth: admin token', (signal) =>
+    leadership.whileLeading((term) => auth.run(manager, term, () => leadership.fence), signal),
+  );
 
   return {
     manager,
@@ -162,6 +172,7 @@ export async function composeZone(
     insights,
     link,
     dp,
+    leadership,
     instanceId,
     tasks,
     stop: async () => {

@@ -17,6 +17,8 @@ interface Parts {
   readonly view: ResourceView;
   readonly clock: Clock;
   readonly log: Log;
+  /** Of several replicas one makes it: what its writes are made with. */
+  readonly fence: () => number | undefined;
 }
 
 /** The administrator's token, made at first start and kept as a secret of this control plane alone. */
@@ -50,7 +52,7 @@ export class AdminToken {
   }
 
   async #ensure(when: 'missing or past use' | 'past use'): Promise<void> {
-    const { validator, view, manager, issuer, clock, log } = this.#parts;
+    const { validator, view, manager, issuer, clock, log, fence } = this.#parts;
     const stored = view.get<Secret>(KEY);
     if (!stored && when === 'past use') return; // deleted by somebody: it stays away until the next start
     const verdict = stored && (await validator.verify(secretText(stored.spec).trim(), 'user'));
@@ -64,7 +66,7 @@ export class AdminToken {
         const draft = { ...KEY, spec: secretSpec(token), labels: {}, creationTime: now, modificationTime: now };
         if (!present) await tx.create(draft);
         else if (present.version === stored?.version) await tx.update({ ...present, ...draft });
-      });
+      }, fence());
       log.info('made the admin user token', { name: KEY.name, because: verdict?.reason ?? 'there was none' });
     } catch (error) {
       log.warn('cannot make the admin user token', { error: (error as Error).message });

@@ -106,11 +106,17 @@ export class Auth {
     return capabilitiesOf({ ...asked, role, settings, view, keys: this.keys, issuer: this.issuer });
   }
 
-  /** Looks after the admin token until the signal ends. */
-  async run(manager: ResourceManager, signal: AbortSignal): Promise<void> {
+  /** Looks after the admin token until the signal ends. @param fence what the writes of a leader are made with */
+  async run(
+    manager: ResourceManager,
+    signal: AbortSignal,
+    fence: () => number | undefined = () => undefined,
+  ): Promise<void> {
     const { view, clock, log, settings } = this.#parts;
     const { enableIssuer, useSecrets } = settings.switches.userToken;
     if (!settings.bootstrapAdminToken || !enableIssuer || !useSecrets) return;
-    await new AdminToken({ issuer: this.issuer, validator: this.validator, manager, view, clock, log }).run(signal);
+    await new AdminToken({ issuer: this.issuer, validator: this.validator, manager, view, clock, log, fence }).run(
+      signal,
+    );
   }
 }

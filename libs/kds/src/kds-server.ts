@@ -3,6 +3,7 @@ import {
   type Insights,
   isLabel,
   LABEL_RULE,
+  type Leadership,
   type ResourceManager,
   type ResourceView,
   typesThatCross,
@@ -17,13 +18,14 @@ import { Sender } from './sender.js';
 import { Subscription } from './subscription.js';
 import { mirrorOfZone } from './sync-policy.js';
 import { Syncer } from './syncer.js';
-import { registerZone, ZoneInsights } from './zone-insights.js';
-import { type ZoneStatus, zoneStatus } from './zone-status.js';
+import { registerZone, TELL_MS, ZoneInsights } from './zone-insights.js';
+import { statusAsTold, type ZoneStatus, zoneStatus } from './zone-status.js';
 
 interface Parts {
   readonly manager: ResourceManager;
   readonly view: ResourceView;
   readonly insights: Insights;
+  readonly leadership: Leadership;
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly entropy: Entropy;
@@ -71,6 +73,7 @@ export class KdsServer implements KdsEndpoint {
     view.onChange(({ reset, entries }) => {
       if (reset || entries.some(({ key }) => key.type === 'Zone')) this.#cutTheDeleted();
     });
+    if (parts.insights.shared) tasks.start('kds: tell replicas', (signal) => this.#tellReplicas(signal));
     if (settings.zoneHealthCheck.timeout > 0) tasks.start('kds: zone watch', (signal) => this.#cutTheSilent(signal));
   }
 
@@ -160,18 +163,31 @@ export class KdsServer implements KdsEndpoint {
 
   #statusOf({ name, spec }: { readonly name: string; readonly spec: { readonly enabled?: unknown } }): ZoneStatus {
     const newest = [...this.#streams].findLast(({ hello, sender }) => sender && hello.zone === name);
+    const told = newest ? undefined : this.#insights.told(name);
+    if (told) return statusAsTold(told, this.#heart.staleAfterMs);
     return zoneStatus({
       zone: name,
       enabled: spec.enabled !== false,
       now: this.#parts.clock.wall(),
       staleAfterMs: this.#heart.staleAfterMs,
-      lastSeen: this.#lastSeen.get(name),
+      lastSeen: this.#lastSeen.get(name) ?? this.#insights.lastSeen(name),
       connection: newest && {
         since: newest.since,
         types: newest.sender?.report() ?? [],
         heard: this.#heart.heardFrom(newest.hello),
       },
     });
+  }
+
+  /** Whoever asks another replica is told the same. */
+  async #tellReplicas(signal: AbortSignal): Promise<void> {
+    const { clock, view } = this.#parts;
+    while (!signal.aborted) {
+      await sleep(clock, TELL_MS, signal);
+      const connected = new Set([...this.#streams].flatMap(({ hello, sender }) => (sender ? [hello.zone] : [])));
+      for (const zone of view.list('Zone'))
+        if (connected.has(zone.name)) this.#insights.tell(zone.name, { ...this.#statusOf(zone) });
+    }
   }
 
   #opened(hello: Hello, side: Sender | Receiver): OpenStream {

@@ -1,8 +1,8 @@
-import { type Clock, rfc3339 } from '@koguma/core';
+import { type Clock, parseRfc3339, rfc3339 } from '@koguma/core';
 import {
   type Insights,
-  isOnline,
   type KdsSubscription,
+  type Leadership,
   type ResourceKey,
   type ResourceManager,
   type ResourceView,
@@ -14,7 +14,19 @@ import type { Subscription } from './subscription.js';
 interface Parts {
   readonly insights: Insights;
   readonly clock: Clock;
+  readonly leadership: Pick<Leadership, 'leads' | 'fence' | 'isAlive' | 'onChange'>;
+  readonly instanceId: string;
 }
+
+/** What another replica told of a link that it has. */
+export interface Told {
+  readonly report: Spec;
+  /** How many milliseconds ago, by the clocks of both. */
+  readonly ageMs: number;
+}
+
+/** How often a replica tells the others of its links. */
+export const TELL_MS = 2_000;
 
 /** How many connections of a zone are remembered, as in Kuma (`metrics.zone.subscriptionLimit`). */
 const REMEMBERED = 10;
@@ -24,16 +36,12 @@ export class ZoneInsights {
   readonly #parts: Parts;
   readonly #known = new Map<string, Subscription[]>();
   readonly #lastCheck = new Map<string, string>();
-  /** Connections that an earlier life of this control plane left open. */
-  readonly #leftOpen = new Set<string>();
+  readonly #told = new Map<string, Spec>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    for (const { name, spec } of parts.insights.list('ZoneInsight')) {
-      if (!isOnline(spec)) continue;
-      for (const { id } of (spec as ZoneInsightSpec).subscriptions ?? []) this.#leftOpen.add(id);
-      this.#write(name, { soon: true });
-    }
+    this.#closeLeftOpen();
+    parts.leadership.onChange(() => this.#closeLeftOpen());
   }
 
   /** A connection that counts from now on. */
@@ -55,24 +63,75 @@ export class ZoneInsights {
 
   closed(zone: string, subscription: Subscription): void {
     subscription.close();
+    this.#told.delete(zone);
     this.#write(zone, { soon: true });
   }
 
-  #write(zone: string, when: { readonly soon: boolean }): void {
-    const key = { type: 'ZoneInsight', mesh: '', name: zone } as const;
-    this.#parts.insights.update(key, (stored) => this.#merged(zone, stored), when);
+  /** Has the other replicas know how a link is that ends here. */
+  tell(zone: string, report: Spec): void {
+    if (!this.#parts.insights.shared) return;
+    this.#told.set(zone, report);
+    this.#write(zone, { soon: true });
   }
 
-  #merged(zone: string, stored: ZoneInsightSpec | undefined): Spec {
+  /** What a replica that lives told of a zone's link, if it is not this one. */
+  told(zone: string): Told | undefined {
+    const { insights, clock, leadership, instanceId } = this.#parts;
+    const { koguma } = (insights.get({ type: 'ZoneInsight', mesh: '', name: zone })?.spec ?? {}) as ZoneInsightSpec;
+    if (!koguma || koguma.instanceId === instanceId || !leadership.isAlive(koguma.instanceId)) return undefined;
+    return { report: koguma.report, ageMs: Math.max(0, clock.wall() - (parseRfc3339(koguma.at) ?? 0)) };
+  }
+
+  /** When the last connection of a zone ended, on `wall`, whichever replica had it. */
+  lastSeen(zone: string): number | undefined {
+    const spec = this.#parts.insights.get({ type: 'ZoneInsight', mesh: '', name: zone })?.spec as
+      | ZoneInsightSpec
+      | undefined;
+    const ends = (spec?.subscriptions ?? []).flatMap(({ disconnectTime }) => parseRfc3339(disconnectTime ?? '') ?? []);
+    return ends.length === 0 ? undefined : Math.max(...ends);
+  }
+
+  /** Connections of a replica that is dead: who leads writes down that they are over. */
+  #closeLeftOpen(): void {
+    const { insights, leadership } = this.#parts;
+    if (!leadership.leads) return;
+    for (const { name, spec } of insights.list('ZoneInsight')) {
+      const open = ((spec as ZoneInsightSpec).subscriptions ?? []).filter((one) => this.#isLeftOpen(name, one));
+      if (open.length > 0) this.#write(name, { soon: true, fence: leadership.fence });
+    }
+  }
+
+  #isLeftOpen(zone: string, { id, disconnectTime, globalInstanceId }: KdsSubscription): boolean {
+    const { leadership, instanceId } = this.#parts;
+    if (disconnectTime !== undefined || !leadership.leads) return false;
+    if ((this.#known.get(zone) ?? []).some((own) => own.id === id)) return false;
+    return globalInstanceId === instanceId || !leadership.isAlive(globalInstanceId);
+  }
+
+  #write(zone: string, when: { readonly soon: boolean; readonly fence?: number | undefined }): void {
+    const key = { type: 'ZoneInsight', mesh: '', name: zone } as const;
+    this.#parts.insights.update(
+      key,
+      (stored) => this.#merged(zone, stored, when.fence !== undefined || !this.#parts.insights.shared),
+      when,
+    );
+  }
+
+  #merged(zone: string, stored: ZoneInsightSpec | undefined, closes: boolean): Spec {
     const now = rfc3339(this.#parts.clock.wall());
     const current = (this.#known.get(zone) ?? []).map((subscription) => subscription.toSpec());
     const ids = new Set(current.map(({ id }) => id));
     const earlier = (stored?.subscriptions ?? [])
       .filter(({ id }) => !ids.has(id))
-      .map((old) => (this.#leftOpen.has(old.id) ? ended(old, now) : old));
+      .map((old) => (closes && this.#isLeftOpen(zone, old) ? ended(old, now) : old));
     const time = this.#lastCheck.get(zone);
+    const report = this.#told.get(zone);
+    const { koguma: before, ...kumas } = stored ?? {};
+    const { instanceId } = this.#parts;
+    const koguma = report ? { instanceId, at: now, report } : before?.instanceId === instanceId ? undefined : before;
     return {
-      ...stored,
+      ...kumas,
+      ...(koguma ? { koguma } : {}),
       subscriptions: [...earlier, ...current].slice(-REMEMBERED),
       ...(time === undefined ? {} : { healthCheck: { time } }),
     };

@@ -1,15 +1,17 @@
 import { ControlPlaneError, jittered, parseRfc3339, rfc3339, sleep } from '@koguma/core';
 import {
+  type Leadership,
   type Resource,
   type ResourceManager,
   type ResourceType,
+  type Spec,
   typesThatCross,
   type ZoneInsightSpec,
 } from '@koguma/resources';
 import { Connection, type ConnectionParts, clusterIdOf } from './connection.js';
 import { Freshness, type Staleness } from './freshness.js';
 import type { Dial } from './link.js';
-import { registerZone, type ZoneInsights } from './zone-insights.js';
+import { registerZone, TELL_MS, type ZoneInsights } from './zone-insights.js';
 
 /**
  * How the link to global is. `in-sync`: everything that global had is applied, or on its way for a moment. `stale`: the
@@ -27,11 +29,15 @@ const STATUS: Readonly<Record<LinkState, 'Online' | 'Stale' | 'Offline'>> = {
   refused: 'Offline',
 };
 
+type ToldReport = Spec & { readonly state: LinkState };
+
 interface Parts extends ConnectionParts {
   readonly globalAddress: string;
   readonly dial: Dial;
   readonly manager: ResourceManager;
   readonly insights: ZoneInsights;
+  /** Of several replicas of a zone one speaks to global. */
+  readonly leadership: Leadership;
   readonly backoff: { readonly baseMs: number; readonly maxMs: number };
 }
 
@@ -58,12 +64,12 @@ export class ZoneLink {
   }
 
   get state(): LinkState {
-    return this.#state;
+    return this.#toldByLeader()?.state ?? this.#state;
   }
 
   /** Why a key may be missing here, for error messages; '' when this zone has been in sync once. */
   readonly hint = (): string => {
-    if (this.#state !== 'never-met') return '';
+    if (this.state !== 'never-met') return '';
     return `this zone has never synced with its global control plane (${this.#parts.globalAddress}), so it has no keys yet`;
   };
 
@@ -77,6 +83,7 @@ export class ZoneLink {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, entropy, backoff, log } = this.#parts;
     let failures = 0;
+    void this.#tellReplicas(signal);
     while (!signal.aborted) {
       const { reason, wasInSync } = await this.#once(signal);
       if (signal.aborted) break;
@@ -89,6 +96,11 @@ export class ZoneLink {
 
   /** For `GET /koguma/sync`, also while global is dead. */
   report(): object {
+    const told = this.#toldByLeader();
+    return told ? { ...told, revision: this.#parts.view.revision } : this.#report();
+  }
+
+  #report(): Spec {
     const { hello, globalAddress, view } = this.#parts;
     const { silentMs } = this.#freshness;
     return {
@@ -117,6 +129,20 @@ export class ZoneLink {
     if (!last) return;
     this.#enter('cut-off', 'this zone has just started');
     this.#since = parseRfc3339(last.disconnectTime ?? '') ?? this.#since;
+  }
+
+  /** How the link is by the word of the replica that has it; undefined on that one, and where there are no others. */
+  #toldByLeader(): ToldReport | undefined {
+    const { leadership, insights, hello } = this.#parts;
+    return leadership.leads ? undefined : (insights.told(hello.zone)?.report as ToldReport | undefined);
+  }
+
+  async #tellReplicas(signal: AbortSignal): Promise<void> {
+    const { insights, clock, hello } = this.#parts;
+    while (!signal.aborted) {
+      insights.tell(hello.zone, this.#report());
+      await sleep(clock, TELL_MS, signal);
+    }
   }
 
   /** One connection, from dialling to its end. */

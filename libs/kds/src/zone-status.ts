@@ -1,6 +1,7 @@
 import { rfc3339 } from '@koguma/core';
 import type { ZoneReport } from './gen/koguma/v1/sync.js';
 import type { TypeReport } from './sender.js';
+import type { Told } from './zone-insights.js';
 
 /** What global knows of one zone's link. Times are on `wall`, in milliseconds. */
 interface Facts {
@@ -65,6 +66,14 @@ export function zoneStatus({ zone, enabled, now, staleAfterMs, lastSeen, connect
     heartbeat: heard ? { heardMsAgo: Math.round(heard.silentMs) } : null,
     types: types.map((type) => ({ ...type, reported: reportedOf(type, heard?.report) })),
   };
+}
+
+/** What another replica of global told of a zone that is connected to it. Should it tell no more, nobody knows. */
+export function statusAsTold({ report, ageMs }: Told, staleAfterMs: number): ZoneStatus {
+  const status = report as unknown as ZoneStatus;
+  if (ageMs < staleAfterMs) return status;
+  const reason = 'nothing was heard of the replica of global that it is connected to';
+  return { ...status, state: 'Stale', lagMs: (status.lagMs ?? 0) + ageMs, reason };
 }
 
 /** What makes a connected zone stale for the longest; undefined when nothing does. */

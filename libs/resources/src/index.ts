@@ -1,4 +1,5 @@
 export { Insights } from './insights.js';
+export { Leadership } from './leadership.js';
 export {
   DEFAULT_MESH,
   type InTransaction,
@@ -29,7 +30,7 @@ export {
 } from './resource.js';
 export { openPostgresStore, type PostgresStoreOptions } from './sql/postgres.js';
 export { openSqliteStore, type SqliteStoreOptions } from './sql/sqlite.js';
-export type { Committed, Entry, Feed, ResourceStore, Revision, StoreTransaction } from './store.js';
+export type { Claim, Committed, Entry, Feed, Lease, ResourceStore, Revision, StoreTransaction } from './store.js';
 export { insightOf, isInsight, RESOURCE_TYPES, type TypeDescriptor, typesThatCross } from './types.js';
 export { ResourceView, type ViewChange } from './view.js';
 export { isOnline, type KdsSubscription, type ZoneInsightSpec } from './zone.js';

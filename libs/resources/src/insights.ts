@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, ControlPlaneError, type Log } from '@koguma/core';
+import { type Cancel, type Clock, ControlPlaneError, type Log, sleep } from '@koguma/core';
 import { keyText, type Resource, type ResourceKey, type ResourceType, type Spec } from './resource.js';
 import type { Entry, Feed, ResourceStore, Revision, StoreTransaction } from './store.js';
 import { insightOf, ownerOfInsight } from './types.js';
@@ -6,6 +6,12 @@ import type { ResourceView } from './view.js';
 
 /** Makes what is to be stored of what is. It may run twice, and a later one for the same key takes its place. */
 type Merge = (stored: Spec | undefined) => Spec;
+
+interface Pending {
+  readonly key: ResourceKey;
+  readonly merge: Merge;
+  readonly fence: number | undefined;
+}
 
 interface InsightsParts {
   readonly store: ResourceStore;
@@ -16,6 +22,9 @@ interface InsightsParts {
   readonly flushIntervalMs: number;
 }
 
+/** How late what other processes know of zones and proxies is known here, in a store that they share. */
+const REFRESH_MS = 2_000;
+
 /**
  * What is known of zones and proxies and changes all the time: connections, counters, times. Written coalesced and
  * without a revision, and told to listeners as it is written; {@link revision} counts the writes of this process.
@@ -24,8 +33,9 @@ interface InsightsParts {
 export class Insights {
   readonly #parts: InsightsParts;
   readonly #known = new Map<string, Resource>();
-  readonly #pending = new Map<string, { readonly key: ResourceKey; readonly merge: Merge }>();
+  readonly #pending = new Map<string, Pending>();
   readonly #listeners = new Set<(change: Feed) => void>();
+  #types: readonly ResourceType[] = [];
   #written = 0;
   #due = false;
   #cancelFlush: Cancel | undefined;
@@ -38,9 +48,15 @@ export class Insights {
 
   /** Reads what an earlier life of this control plane wrote of these types; nothing may use them before. */
   async load(types: readonly ResourceType[]): Promise<void> {
+    this.#types = types;
     for (const type of types) {
       for (const insight of await this.#parts.store.list(type)) this.#known.set(keyText(insight), insight);
     }
+  }
+
+  /** Whether other processes read and write them, too. */
+  get shared(): boolean {
+    return this.#parts.store.shared;
   }
 
   /** How often something was written since the start. */
@@ -57,9 +73,16 @@ export class Insights {
     return [...this.#known.values()].filter((insight) => insight.type === type);
   }
 
-  /** Has an insight written: within the flush interval, or at once when it is worth a hurry. */
-  update(key: ResourceKey, merge: Merge, { soon }: { readonly soon: boolean }): void {
-    this.#pending.set(keyText(key), { key, merge });
+  /**
+   * Has an insight written: within the flush interval, or at once when it is worth a hurry. What only a leader may write
+   * comes with its fencing number, and is not written when that is in force no more.
+   */
+  update(
+    key: ResourceKey,
+    merge: Merge,
+    { soon, fence }: { readonly soon: boolean; readonly fence?: number | undefined },
+  ): void {
+    this.#pending.set(keyText(key), { key, merge, fence });
     if (soon) this.#flush();
     else this.#cancelFlush ??= this.#parts.clock.after(this.#parts.flushIntervalMs, () => this.#flush());
   }
@@ -74,12 +97,32 @@ export class Insights {
   async run(signal: AbortSignal): Promise<void> {
     const stop = () => this.#wake();
     signal.addEventListener('abort', stop);
+    const following = this.shared ? this.#follow(signal) : undefined;
     while (!signal.aborted) {
       if (!this.#due) await new Promise<void>((resolve) => (this.#wake = resolve));
       await this.#writePending();
     }
     signal.removeEventListener('abort', stop);
     this.#cancelFlush?.();
+    await following;
+  }
+
+  /** What others write makes no revision that would tell of it. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { store, clock, log, view } = this.#parts;
+    while (!signal.aborted) {
+      await sleep(clock, REFRESH_MS, signal);
+      if (signal.aborted) return;
+      try {
+        const stored = (await Promise.all(this.#types.map((type) => store.list(type)))).flat();
+        const isNews = (insight: Resource) =>
+          insight.version > (this.get(insight)?.version ?? 0) &&
+          view.get({ ...insight, type: ownerOfInsight(insight.type) }) !== undefined;
+        this.#tell(stored.filter(isNews).map((resource) => ({ key: resource, resource })));
+      } catch (error) {
+        log.warn('cannot read what is known of zones and proxies', { error: ControlPlaneError.from(error).message });
+      }
+    }
   }
 
   #flush(): void {
@@ -92,16 +135,25 @@ export class Insights {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
     this.#due = false;
-    const batch = [...this.#pending.values()];
+    const pending = [...this.#pending.values()];
     this.#pending.clear();
-    if (batch.length === 0) return;
+    const fences = new Set(pending.map(({ fence }) => fence));
+    for (const fence of fences)
+      await this.#writeBatch(
+        pending.filter((one) => one.fence === fence),
+        fence,
+      );
+  }
+
+  async #writeBatch(batch: readonly Pending[], fence: number | undefined): Promise<void> {
     try {
-      const { value } = await this.#parts.store.transaction((tx) => this.#write(tx, batch));
+      const { value } = await this.#parts.store.transaction((tx) => this.#write(tx, batch), fence);
       this.#tell(value.map((resource) => ({ key: resource, resource })));
     } catch (error) {
       this.#parts.log.warn('cannot write what is known of zones and proxies', {
         error: ControlPlaneError.from(error).message,
       });
+      if (fence !== undefined) return; // whoever leads now does it
       for (const { key, merge } of batch)
         if (!this.#pending.has(keyText(key))) this.update(key, merge, { soon: false });
     }

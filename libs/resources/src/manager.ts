@@ -156,9 +156,9 @@ export class ResourceManager {
     return { created: false, warnings, revision };
   }
 
-  /** For the control plane's own writes (default keys, zones that register): no rules, same read-your-writes. */
-  async system<T>(work: InTransactionOf<T>): Promise<T> {
-    return (await this.#commit(work)).value;
+  /** For the control plane's own writes (default keys, zones that register): no rules, same read-your-writes. @param fence see {@link ResourceStore} */
+  async system<T>(work: InTransactionOf<T>, fence?: number): Promise<T> {
+    return (await this.#commit(work, fence)).value;
   }
 
   /** Creates what must be there from the first start on, with everything that belongs to it; leaves what is there. */
@@ -172,8 +172,8 @@ export class ResourceManager {
     });
   }
 
-  async #commit<T>(work: InTransactionOf<T>): Promise<{ value: T; revision: Revision }> {
-    const committed = await this.#parts.store.transaction(work);
+  async #commit<T>(work: InTransactionOf<T>, fence?: number): Promise<{ value: T; revision: Revision }> {
+    const committed = await this.#parts.store.transaction(work, fence);
     await this.#parts.view.reached(committed.revision);
     return committed;
   }

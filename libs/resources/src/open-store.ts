@@ -6,16 +6,17 @@ import type { ResourceStore } from './store.js';
 
 /** Opens the store that the configuration asks for, and brings its tables up to date. */
 export async function openStore(
-  { store, koguma }: Config,
+  { mode, multizone, store, koguma }: Config,
   { entropy, log }: { entropy: Entropy; log: Log },
 ): Promise<ResourceStore> {
+  const owner = mode === 'global' ? 'global' : `zone ${multizone.zone.name}`;
   switch (store.type) {
     case 'memory':
       return new MemoryStore(entropy.uuid());
     case 'sqlite':
-      return openSqliteStore({ file: expandHome(koguma.store.sqlite.path), entropy, log });
+      return openSqliteStore({ file: expandHome(koguma.store.sqlite.path), entropy, log, owner });
     case 'postgres':
-      return openPostgresStore({ settings: store.postgres, entropy, log });
+      return openPostgresStore({ settings: store.postgres, entropy, log, owner });
   }
 }
 

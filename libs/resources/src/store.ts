@@ -44,6 +44,21 @@ export interface Committed<T> {
   readonly revision: Revision;
 }
 
+/** Leadership among the processes that share a store: one leads at a time, by the clock of the store. */
+export interface Lease {
+  /** Takes the lease or keeps it for so many milliseconds, if nobody else has it; and says that `instance` lives. */
+  claim(instance: string, forMs: number): Promise<Claim>;
+  /** Lets go of the lease, if `instance` has it, and says that it lives no more. */
+  release(instance: string): Promise<void>;
+}
+
+export interface Claim {
+  /** The fencing number, which grows whenever another takes the lease; undefined while another has it. */
+  readonly fence: number | undefined;
+  /** Who said not long ago that they live. */
+  readonly living: readonly string[];
+}
+
 /**
  * Where resources live. Adapters: memory, and SQL (SQLite, PostgreSQL). One contract suite holds for all.
  *
@@ -53,6 +68,8 @@ export interface Committed<T> {
 export interface ResourceStore {
   /** True when other processes write to the same store, so that commits can happen without `onCommit`. */
   readonly shared: boolean;
+  /** Where others may write too. Without one, who has the store open is alone, and leads. */
+  readonly lease?: Lease | undefined;
   get<R extends Resource = Resource>(key: ResourceKey): Promise<R | undefined>;
   /** Ordered by mesh and name. `mesh` left out means every mesh. */
   list(type: ResourceType, mesh?: string): Promise<Resource[]>;
@@ -61,10 +78,11 @@ export interface ResourceStore {
    * transaction share one revision, and revisions have no gaps. Inside `work` ask only `tx`: the store itself waits
    * for the transaction to end. Where another writer of a shared store comes in between, `work` is undone and runs
    * once more: what it does beside `tx` must bear to be done twice.
-   * @throws ControlPlaneError `unavailable` when the store cannot be reached; then nothing was changed, unless the
+   * @param fence what only a leader may write, as long as nobody else has taken the lease since
+   * @throws ControlPlaneError `conflict` when somebody has, `unavailable` when the store cannot be reached; then nothing was changed, unless the
    *   connection was lost during the commit, which the message says
    */
-  transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<Committed<T>>;
+  transaction<T>(work: (tx: StoreTransaction) => Promise<T>, fence?: number): Promise<Committed<T>>;
   /** What changed after `after`, read in one snapshot; with undefined, everything. */
   since(after: Revision | undefined): Promise<Feed>;
   /** Called after a commit that made a revision. Only a wake-up: it may come late, twice, or be lost. */

@@ -19,6 +19,8 @@ export interface KdsSubscription extends Spec {
 
 export interface ZoneInsightSpec extends Spec {
   readonly subscriptions?: readonly KdsSubscription[];
+  /** What the replica that has the link tells the others of it. Not Kuma's. */
+  readonly koguma?: { readonly instanceId: string; readonly at: string; readonly report: Spec };
 }
 
 /** Connected, as Kuma shows it: some subscription is open. It says nothing of being in sync. */

@@ -66,7 +66,8 @@ export class Lab {
   readonly global: LabNode<ServedGlobal>;
   readonly #options: LabOptions;
   readonly #zones: Map<string, LabNode<ServedZone>>;
-  readonly #stores = new Map<string, ResourceStore>();
+  /** What each control plane that was started lives in. */
+  readonly stores = new Map<string, ResourceStore>();
   readonly #configured = new Map<string, { readonly env: Env; readonly yaml: string }>();
   readonly #crypto: TokenCrypto = fixtureCrypto(new FixtureKeys());
   #kdsPort = 0;
@@ -99,7 +100,7 @@ export class Lab {
 
   /** Forgets the store of a stopped control plane, as a lost disk would. */
   wipe(name: string): void {
-    this.#stores.delete(name);
+    this.stores.delete(name);
   }
 
   /** Environment of one control plane from its next start on, over that of all, and its YAML file. */
@@ -182,8 +183,8 @@ export class Lab {
 
   async #ports(name: string) {
     const store =
-      (await this.#options.openStore?.(name)) ?? this.#stores.get(name) ?? new MemoryStore(systemEntropy.uuid());
-    this.#stores.set(name, store);
+      (await this.#options.openStore?.(name)) ?? this.stores.get(name) ?? new MemoryStore(systemEntropy.uuid());
+    this.stores.set(name, store);
     return { store, clock: this.clock, entropy: systemEntropy, crypto: this.#crypto, log: this.#options.log ?? SILENT };
   }
 }

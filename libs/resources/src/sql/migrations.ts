@@ -36,5 +36,25 @@ class CreateStore implements MigrationInterface {
   }
 }
 
-export const MIGRATIONS = [CreateStore];
+/** Whose store it is, who leads among those who share it, and who of them lives. */
+class CreateLease implements MigrationInterface {
+  readonly name = 'CreateLease1764200000000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('CREATE TABLE owner (id integer NOT NULL PRIMARY KEY CHECK (id = 1), name text NOT NULL)');
+    await runner.query(`CREATE TABLE lease (
+      id integer NOT NULL PRIMARY KEY CHECK (id = 1),
+      holder text NOT NULL,
+      fence bigint NOT NULL,
+      expires_at bigint NOT NULL
+    )`);
+    await runner.query('CREATE TABLE instance (id text NOT NULL PRIMARY KEY, expires_at bigint NOT NULL)');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    for (const table of ['instance', 'lease', 'owner']) await runner.query(`DROP TABLE ${table}`);
+  }
+}
+
+export const MIGRATIONS = [CreateStore, CreateLease];
 export const MIGRATIONS_TABLE = 'migration';

@@ -8,6 +8,8 @@ export interface PostgresStoreOptions {
   readonly log: Log;
   /** How many revisions the log of changes remembers. */
   readonly logLimit?: number;
+  /** See `SqlStoreOptions`. */
+  readonly owner?: string;
 }
 
 /**
@@ -16,12 +18,12 @@ export interface PostgresStoreOptions {
  * @throws ControlPlaneError `unavailable` when it cannot be reached, belongs to another program or is a newer one's
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<ResourceStore> {
-  const { settings, entropy, log, logLimit } = options;
+  const { settings, entropy, log, logLimit, owner } = options;
   // Loaded here, since TypeORM takes 200 ms and 30 MB that only those who have a database should pay.
   const { PostgresDatabase } = await import('./adapters/postgres-database.js');
   const database = await PostgresDatabase.open(settings, { entropy, log: log.scope('store') });
   try {
-    return await SqlStore.open(database, entropy.uuid(), logLimit);
+    return await SqlStore.open(database, { newEpoch: entropy.uuid(), owner, logLimit });
   } catch (error) {
     await database.close();
     throw error;

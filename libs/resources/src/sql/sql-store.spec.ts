@@ -39,7 +39,7 @@ describe('a view of a shared SQL store in which nothing happens', () => {
   beforeEach(async () => {
     database = new IdleDatabase();
     clock = new VirtualClock();
-    const view = new ResourceView({ store: await SqlStore.open(database, 'one'), clock, log: SILENT });
+    const view = new ResourceView({ store: await SqlStore.open(database, { newEpoch: 'one' }), clock, log: SILENT });
     await view.load();
     void view.run(new AbortController().signal);
     await vi.waitFor(() => expect(clock.next()).toBe(5_000));

@@ -1,13 +1,18 @@
 import { ControlPlaneError } from '@koguma/core';
 import { RESOURCE_TYPE_NAMES, type Resource, type ResourceKey, type ResourceType } from '../resource.js';
-import type { Committed, Entry, Feed, ResourceStore, Revision, StoreTransaction } from '../store.js';
+import type { Committed, Entry, Feed, Lease, ResourceStore, Revision, StoreTransaction } from '../store.js';
 import { isInsight } from '../types.js';
 import { Overtaken, type SqlDatabase, type SqlSession, type SqlWriter } from './database.js';
+import { PostgresLease } from './postgres-lease.js';
 import { ReadSet } from './read-set.js';
 import { keyOf, type Position, positionOf, readAll, readOne, readPosition, resourceOf } from './reads.js';
 import { SqlTransaction } from './sql-transaction.js';
 
 const FOUND = 'INSERT INTO revision (id, epoch, n, pruned_to) VALUES (1, $1, 0, 0) ON CONFLICT DO NOTHING';
+const OWN = 'INSERT INTO owner (id, name) VALUES (1, $1) ON CONFLICT DO NOTHING';
+const OWNER = 'SELECT name FROM owner';
+/** Whoever wants to take the lease now has to wait for the end of this transaction. */
+const FENCE = 'SELECT fence FROM lease WHERE fence = $1 FOR SHARE';
 const ADVANCE = 'UPDATE revision SET n = n + 1 RETURNING epoch, n, pruned_to';
 const LOG = 'INSERT INTO change (revision, type, mesh, name) VALUES';
 /** The upper end changes nothing, but without statistics PostgreSQL takes an open end for a third of the table. */
@@ -27,6 +32,15 @@ const DEFAULT_LOG_LIMIT = 10_000;
 /** Databases limit how many parameters a statement has. */
 const KEYS_PER_STATEMENT = 500;
 
+export interface SqlStoreOptions {
+  /** The epoch of a database that has none yet; others keep theirs. */
+  readonly newEpoch: string;
+  /** The control plane whose store this is (`global`, `zone east`): nobody else's then. Not asked when left out. */
+  readonly owner?: string | undefined;
+  /** How many revisions the log of changes remembers. */
+  readonly logLimit?: number | undefined;
+}
+
 interface Outcome<T> {
   readonly value: T;
   readonly changed: boolean;
@@ -42,6 +56,7 @@ interface Outcome<T> {
  * writers waiting. So a transaction is as if alone, and the only lock that all must pass is held for a moment.
  */
 export class SqlStore implements ResourceStore {
+  readonly lease: Lease | undefined;
   readonly #database: SqlDatabase;
   readonly #logLimit: number;
   readonly #wakes = new Set<() => void>();
@@ -49,16 +64,21 @@ export class SqlStore implements ResourceStore {
   #seen: Revision;
 
   private constructor(database: SqlDatabase, seen: Revision, logLimit: number) {
+    this.lease = database.shared ? new PostgresLease(database) : undefined;
     this.#database = database;
     this.#seen = seen;
     this.#logLimit = logLimit;
     database.onAnnounced(() => this.#wake());
   }
 
-  /** @param newEpoch the epoch of a database that has none yet; others keep theirs */
-  static async open(database: SqlDatabase, newEpoch: string, logLimit = DEFAULT_LOG_LIMIT): Promise<SqlStore> {
+  /** @throws ControlPlaneError `unavailable` when the database is the store of another control plane */
+  static async open(
+    database: SqlDatabase,
+    { newEpoch, owner, logLimit = DEFAULT_LOG_LIMIT }: SqlStoreOptions,
+  ): Promise<SqlStore> {
     const position = await database.write(async (session) => {
       await session.query(FOUND, [newEpoch]);
+      if (owner !== undefined) await claimOwnership(session, owner);
       return readPosition(session);
     }, false);
     return new SqlStore(database, position, logLimit);
@@ -76,9 +96,9 @@ export class SqlStore implements ResourceStore {
     return readAll(this.#database, type, mesh);
   }
 
-  async transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<Committed<T>> {
-    const beside = this.#database.shared ? await this.#runBesideOthers(work) : undefined;
-    const { value, changed, revision } = beside ?? (await this.#run(work, new ReadSet(), true));
+  async transaction<T>(work: (tx: StoreTransaction) => Promise<T>, fence?: number): Promise<Committed<T>> {
+    const beside = this.#database.shared ? await this.#runBesideOthers(work, fence) : undefined;
+    const { value, changed, revision } = beside ?? (await this.#run(work, new ReadSet(), { alone: true, fence }));
     this.#see(revision);
     if (changed) this.#wake();
     return { value, revision };
@@ -112,10 +132,13 @@ export class SqlStore implements ResourceStore {
   }
 
   /** @returns undefined when another writer changed what `work` had read, so that it has to run again, alone */
-  async #runBesideOthers<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<Outcome<T> | undefined> {
+  async #runBesideOthers<T>(
+    work: (tx: StoreTransaction) => Promise<T>,
+    fence: number | undefined,
+  ): Promise<Outcome<T> | undefined> {
     const reads = new ReadSet();
     try {
-      return await this.#run(work, reads, false);
+      return await this.#run(work, reads, { alone: false, fence });
     } catch (error) {
       if (error instanceof Overtaken) return undefined;
       if (error instanceof ControlPlaneError && error.code === 'unavailable') throw error;
@@ -125,8 +148,13 @@ export class SqlStore implements ResourceStore {
     }
   }
 
-  #run<T>(work: (tx: StoreTransaction) => Promise<T>, reads: ReadSet, alone: boolean): Promise<Outcome<T>> {
+  #run<T>(
+    work: (tx: StoreTransaction) => Promise<T>,
+    reads: ReadSet,
+    { alone, fence }: { readonly alone: boolean; readonly fence: number | undefined },
+  ): Promise<Outcome<T>> {
     return this.#database.write(async (session) => {
+      if (fence !== undefined && this.#database.shared) await requireFence(session, fence);
       reads.begun = alone ? undefined : this.#seen;
       const tx = new SqlTransaction(session, reads);
       const value = await work(tx);
@@ -178,6 +206,21 @@ async function isOvertaken(session: SqlSession, reads: ReadSet, now: Position): 
   if (contradicted || now.epoch !== begun.epoch || now.n < begun.n || now.prunedTo > begun.n) return true;
   if (now.n === begun.n) return false;
   return (await session.query(LOGGED, [begun.n])).some((row) => reads.has(keyOf(row)));
+}
+
+async function requireFence(session: SqlSession, fence: number): Promise<void> {
+  const [inForce] = await session.query(FENCE, [fence]);
+  if (!inForce)
+    throw new ControlPlaneError('conflict', 'another replica has taken the lead: this one writes nothing for it');
+}
+
+/** Two control planes in one store would take each other's resources for their own. */
+async function claimOwnership(session: SqlSession, owner: string): Promise<void> {
+  await session.query(OWN, [owner]);
+  const [row] = await session.query(OWNER);
+  if (row?.name === owner) return;
+  const message = `this store belongs to ${String(row?.name)}, and this is ${owner}: give each control plane a store of its own`;
+  throw new ControlPlaneError('unavailable', message);
 }
 
 function overtaken(): Overtaken {

@@ -9,18 +9,26 @@ export interface SqliteStoreOptions {
   readonly log: Log;
   /** How many revisions the log of changes remembers. */
   readonly logLimit?: number;
+  /** See `SqlStoreOptions`. */
+  readonly owner?: string;
 }
 
 /**
  * Opens the embedded store: one file, held by one process, that survives a kill and a power cut.
  * @throws ControlPlaneError `unavailable` when the file is in use (it says by whom), is no store, or is a newer one's
  */
-export async function openSqliteStore({ file, entropy, log, logLimit }: SqliteStoreOptions): Promise<ResourceStore> {
+export async function openSqliteStore({
+  file,
+  entropy,
+  log,
+  logLimit,
+  owner,
+}: SqliteStoreOptions): Promise<ResourceStore> {
   // Loaded here, since TypeORM takes 200 ms and 30 MB that only those who open a file should pay.
   const { SqliteDatabase } = await import('./adapters/sqlite-database.js');
   const database = await SqliteDatabase.open(file, log.scope('store'));
   try {
-    return await SqlStore.open(database, entropy.uuid(), logLimit);
+    return await SqlStore.open(database, { newEpoch: entropy.uuid(), owner, logLimit });
   } catch (error) {
     await database.close();
     throw error;

@@ -1,0 +1,128 @@
+import { SILENT, systemEntropy } from '@koguma/core';
+import { openPostgresStore } from '@koguma/resources';
+import { Lab } from '@koguma/testkit';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { hasPostgres, ThrowawayCluster } from '../support/throwaway-cluster.js';
+import { globalReport, zoneOverviews, zoneReport } from './reports.js';
+
+const ENV = { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '50ms' };
+/** A leader that died is one for 5 s; what replicas tell each other comes within 4 s. */
+const SECONDS = { timeout: 15_000 };
+
+describe.skipIf(!hasPostgres())('replicas on one PostgreSQL', { timeout: 40_000 }, () => {
+  let cluster: ThrowawayCluster;
+  const labs: Lab[] = [];
+  const databases = ['global', 'east'];
+
+  /** A lab whose control planes live in PostgreSQL: those of other labs with the same database are their replicas. */
+  const labOf = (zones: readonly string[]) => {
+    const openStore = (name: string) => {
+      const dbName = name === 'global' ? 'global' : 'east';
+      const owner = name === 'global' ? 'global' : 'zone east';
+      return openPostgresStore({ settings: cluster.settings(dbName), entropy: systemEntropy, log: SILENT, owner });
+    };
+    const lab = new Lab({ zones, env: ENV, openStore });
+    for (const zone of zones) lab.configure(zone, { KUMA_MULTIZONE_ZONE_NAME: 'east' });
+    labs.push(lab);
+    return lab;
+  };
+
+  beforeAll(async () => {
+    cluster = await ThrowawayCluster.start();
+  });
+  afterAll(() => cluster?.drop());
+  beforeEach(async () => {
+    for (const name of databases) await cluster.createDatabase(name);
+  });
+  afterEach(async () => {
+    for (const lab of labs.splice(0)) await lab.stop();
+  });
+
+  const east = async (lab: Lab) => (await globalReport(lab.global)).zones.find(({ zone }) => zone === 'east');
+  const inSync = (lab: Lab) =>
+    expect.poll(async () => (await zoneReport(lab.zone('first'))).state, SECONDS).toBe('in-sync');
+  const openOn = async (lab: Lab) => {
+    const [overview] = await zoneOverviews(lab.global);
+    return overview?.zoneInsight?.subscriptions.filter(({ disconnectTime }) => disconnectTime === undefined).length;
+  };
+
+  it('of global: a write on one reaches a zone attached to the other, and both tell the same of the zone', async () => {
+    const [one, two] = [labOf(['first']), labOf([])];
+    await one.global.start();
+    await one.zone('first').start();
+    await inSync(one);
+    await two.global.start();
+    expect(await two.global.secretNames()).toEqual(await one.global.secretNames());
+
+    await two.global.createMesh('payments');
+    await expect.poll(async () => (await one.zone('first').get('/meshes/payments')).status, SECONDS).toBe(200);
+    const facts = async (lab: Lab) => {
+      const { state, since, types = [] } = (await east(lab)) ?? {};
+      return { state, since, types: types.map(({ type, applied }) => [type, applied]) };
+    };
+    await expect
+      .poll(async () => JSON.stringify(await facts(two)) === JSON.stringify(await facts(one)), SECONDS)
+      .toBe(true);
+    expect((await facts(two)).state).toBe('Online');
+    // The second came later, and leaves alone what the first one holds.
+    expect([await openOn(one), await openOn(two)]).toEqual([1, 1]);
+    expect((await two.global.call('DELETE', '/zones/east')).status).toBe(400);
+  });
+
+  it('of global: one leads, and when it is cut off for good the other closes what it left open', async () => {
+    const [one, two] = [labOf(['first']), labOf([])];
+    await one.global.start();
+    await one.zone('first').start();
+    await inSync(one);
+    await two.global.start();
+    await expect.poll(async () => (await east(two))?.state, SECONDS).toBe('Online');
+    expect([one.global.served.leadership.leads, two.global.served.leadership.leads]).toEqual([true, false]);
+    await one.stores.get('global')?.close(); // as a process that is killed: it says no goodbye to the others
+    await expect.poll(() => two.global.served.leadership.leads, SECONDS).toBe(true);
+    await expect.poll(() => openOn(two), SECONDS).toBe(0);
+    expect((await east(two))?.state).toBe('Offline');
+    expect(two.global.served.leadership.fence).toBe(2);
+  });
+
+  it('of a zone: one speaks to global, the other serves the same, and takes over when that one stops', async () => {
+    const lab = labOf(['first', 'second']);
+    await lab.global.start();
+    await lab.zone('first').start();
+    await inSync(lab);
+    await lab.zone('second').start();
+    const told = async (zone: string) => {
+      const { state, status, since } = await zoneReport(lab.zone(zone));
+      return JSON.stringify({ state, status, since });
+    };
+    await expect.poll(async () => (await told('second')) === (await told('first')), SECONDS).toBe(true);
+    expect(await told('second')).toContain('"in-sync"');
+    expect(await lab.zone('second').readiness()).toBe(200);
+    expect(await openOn(lab)).toBe(1);
+    const token = await lab.zone('second').issue('dataplane', { mesh: 'default' });
+    expect(await lab.zone('first').verify(token, 'dataplane', 'default')).toMatchObject({ accepted: true });
+
+    const dataplane = {
+      type: 'Dataplane',
+      mesh: 'default',
+      name: 'web',
+      networking: { address: '10.0.0.1', inbound: [{ port: 80, tags: { 'kuma.io/service': 'web' } }] },
+    };
+    expect((await lab.zone('second').call('PUT', '/meshes/default/dataplanes/web', dataplane)).status).toBe(201);
+    const onGlobal = async () =>
+      (await lab.global.get<{ items: unknown[] }>('/meshes/default/dataplanes')).body.items.length;
+    await expect.poll(onGlobal, SECONDS).toBe(1);
+
+    await lab.zone('first').stop();
+    await expect.poll(() => lab.zone('second').served.leadership.leads, SECONDS).toBe(true);
+    await expect.poll(async () => (await zoneReport(lab.zone('second'))).state, SECONDS).toBe('in-sync');
+    expect(await onGlobal()).toBe(1);
+  });
+
+  it('are refused where global and a zone are given one database by mistake', async () => {
+    const lab = labOf([]);
+    await lab.global.start();
+    const settings = cluster.settings('global');
+    const opening = openPostgresStore({ settings, entropy: systemEntropy, log: SILENT, owner: 'zone east' });
+    await expect(opening).rejects.toMatchObject({ message: expect.stringContaining('belongs to global') });
+  });
+});
