@@ -94,6 +94,16 @@ const POD = 'libs/dp-server/src/service-accounts.spec.ts > a service account of 
 const PORTS = 'test/topology/ports.spec.ts > a control plane that nobody told otherwise';
 const CERTIFICATES = 'test/topology/https.spec.ts > client certificates of administrators';
 
+const CTL_CONFIG = 'test/topology/kogumactl-config.spec.ts';
+const CTL_GET = 'test/topology/kogumactl-get.spec.ts > kogumactl get';
+const CTL_APPLY = 'test/topology/kogumactl-apply.spec.ts > kogumactl apply';
+const CTL_TOKEN = 'test/topology/kogumactl-generate.spec.ts > kogumactl generate with a control plane';
+const CTL_KEY = 'test/topology/kogumactl-generate.spec.ts > kogumactl generate signing-key';
+const CTL_OFFLINE = 'test/topology/kogumactl-generate.spec.ts > kogumactl generate without a control plane';
+/** Commands for Kubernetes, by what does the same on Universal. */
+const TYPED =
+  'test/e2e/walkthrough.spec.ts > the walkthrough of the four pages > shows what a person sees who types it';
+
 type Rows = readonly (readonly [promise: string, test: string])[];
 
 /** What pages 000 and 001 both say of a zone ingress token, of its use and its keys. */
@@ -151,7 +161,10 @@ const ZONE_INGRESS = {
       'the key is found among the global secrets as zone-ingress-token-signing-key-1',
       `${FIRST_START} > makes the keys of global on global, and no others`,
     ],
-    ['kumactl get global-secrets shows it in a table with NAME and AGE', NOT_YET],
+    [
+      'kumactl get global-secrets shows it in a table with NAME and AGE',
+      `${CTL_GET} > shows the keys of the first start as the documents do`,
+    ],
   ],
   multizone: [
     [
@@ -185,7 +198,10 @@ const ZONE_INGRESS = {
       'validFor is how long the token is valid from now',
       `${ISSUED} > is valid from five minutes ago until validFor from now, in whole seconds`,
     ],
-    ['kumactl generate zone-ingress-token --zone --valid-for prints the token', NOT_YET],
+    [
+      'kumactl generate zone-ingress-token --zone --valid-for prints the token',
+      `${CTL_TOKEN} > zone-ingress-token prints the token of pages 000 and 001, on a zone too`,
+    ],
     [
       'kuma-dp run takes the token from a file',
       `${DP} > takes the token from a file, bootstraps, connects, and stops when told`,
@@ -263,14 +279,20 @@ export const PROMISES: readonly Promised[] = [
       'a list that echo and base64 made, with its line end, works',
       `${LIST} > made by echo and base64, with its line end, revokes`,
     ],
-    ['the list can be applied with kubectl as a Kubernetes Secret', NOT_YET],
+    [
+      'the list can be applied as a Kubernetes Secret (with kubectl; here with kumactl’s apply)',
+      `${CTL_APPLY} > applies a Secret of Kubernetes: a revocation list acts as the documents say`,
+    ],
   ]),
   ...on('000', 'Signing key rotation', [
     ...ZONE_INGRESS.rotation,
-    ['kubectl get secrets shows the keys with their serial numbers', NOT_YET],
-    ['kumactl generate signing-key makes a key that can be stored as it is', NOT_YET],
-    ['a new key can be applied with kubectl', NOT_YET],
-    ['the old key can be removed with kubectl', NOT_YET],
+    ['kubectl get secrets shows the keys with their serial numbers (here kumactl’s get)', TYPED],
+    [
+      'kumactl generate signing-key makes a key that can be stored as it is',
+      `${CTL_KEY} > prints base64 without a line end, which can be stored as it is`,
+    ],
+    ['a new key can be applied as a Kubernetes Secret (with kubectl; here with kumactl’s apply)', TYPED],
+    ['the old key can be removed with kubectl (here with kumactl’s delete)', TYPED],
   ]),
   ...on('000', 'None', ZONE_INGRESS.none),
 
@@ -345,14 +367,20 @@ export const PROMISES: readonly Promised[] = [
       'the key is found among the secrets of the mesh as dataplane-token-signing-key-default-1',
       `${FIRST_START} > makes the mesh default together with its key`,
     ],
-    ['kumactl get secrets shows it in a table with MESH, NAME and AGE', NOT_YET],
+    [
+      'kumactl get secrets shows it in a table with MESH, NAME and AGE',
+      `${CTL_GET} > shows the keys of a new mesh as the documents do`,
+    ],
   ]),
   ...on('002', 'Usage', [
     [
       'POST of {"name", "mesh", "tags", "validFor"} as JSON to /tokens/dataplane answers the token',
       `${ISSUED} > has the claims of its kind first, in the order of Kuma, and the registered ones after them`,
     ],
-    ['kumactl generate dataplane-token --name --mesh --tag --valid-for prints the token', NOT_YET],
+    [
+      'kumactl generate dataplane-token --name --mesh --tag --valid-for prints the token',
+      `${CTL_TOKEN} > dataplane-token prints the token of page 002, and nothing else`,
+    ],
     [
       'kuma-dp run takes the token from a file',
       `${DP} > takes the token from a file, bootstraps, connects, and stops when told`,
@@ -499,10 +527,16 @@ export const PROMISES: readonly Promised[] = [
       'the token is kept as the global secret admin-user-token, in base64',
       `${FIRST_START} > makes an admin token for the user and the group mesh-system:admin, with which its control plane is administered`,
     ],
-    ['kubectl gets it from the Kubernetes Secret', NOT_YET],
+    ['kubectl gets it from the Kubernetes Secret (here the API from the GlobalSecret)', TYPED],
     ['the API can be reached from outside through port forwarding, a load balancer or an Ingress', NOT_YET],
-    ['kumactl config control-planes add takes --auth-type=tokens and --auth-conf token=', NOT_YET],
-    ['kumactl verifies the control plane with --ca-cert-file, or not with --skip-verify', NOT_YET],
+    [
+      'kumactl config control-planes add takes --auth-type=tokens and --auth-conf token=',
+      `${CTL_CONFIG} > kogumactl config control-planes > add takes a token that is good there, and sends it from then on`,
+    ],
+    [
+      'kumactl verifies the control plane with --ca-cert-file, or not with --skip-verify',
+      `${CTL_CONFIG} > a control plane on port 5682, which is TLS > is verified: by the CA that it is added with`,
+    ],
   ]),
   ...on('003', 'Generate user tokens', [
     [
@@ -510,7 +544,10 @@ export const PROMISES: readonly Promised[] = [
       `${USER} > lets nobody else administer, and neither does its absence`,
     ],
     ['who shows the admin token is', `${USER} > lets the administrator do everything`],
-    ['kumactl generate user-token --name --group --valid-for prints the token', NOT_YET],
+    [
+      'kumactl generate user-token --name --group --valid-for prints the token',
+      `${CTL_TOKEN} > user-token prints the token of page 003`,
+    ],
     [
       'POST of {"name", "groups", "validFor"} with a bearer token to /tokens/user answers the token',
       `${USER} > lets the administrator do everything`,
@@ -533,7 +570,7 @@ export const PROMISES: readonly Promised[] = [
       'the payload has Name, Groups, exp, nbf, iat and jti; nbf is five minutes before iat, exp is validFor after it',
       `${USER} > holds the name, the groups and the expiration date, in the order and the times of Kuma`,
     ],
-    ['kumactl generate user-token can be piped into a decoder', NOT_YET],
+    ['kumactl generate user-token can be piped into a decoder', TYPED],
   ]),
   ...on('003', 'Token revocation', [
     ['the control plane keeps no list of issued tokens', `${ISSUED} > is stored nowhere`],
@@ -545,7 +582,10 @@ export const PROMISES: readonly Promised[] = [
       'every user token has its own id under jti',
       `${USER} > holds the name, the groups and the expiration date, in the order and the times of Kuma`,
     ],
-    ['the list can be applied with kubectl as a Kubernetes Secret', NOT_YET],
+    [
+      'the list can be applied as a Kubernetes Secret (with kubectl; here with kumactl’s apply)',
+      `${CTL_APPLY} > applies a Secret of Kubernetes: a revocation list acts as the documents say`,
+    ],
   ]),
   ...on('003', 'Signing key', [
     ['the key is made on the first start', `${FIRST_START} > makes the keys of global on global, and no others`],
@@ -563,9 +603,12 @@ export const PROMISES: readonly Promised[] = [
       'once the old key is removed, only tokens of the new one are accepted',
       `${USER} > survives the rotation of its key until the old one is deleted`,
     ],
-    ['kubectl get secrets shows the keys with their serial numbers', NOT_YET],
-    ['kumactl generate signing-key makes a key that can be stored as it is', NOT_YET],
-    ['the old key can be removed with kubectl', NOT_YET],
+    ['kubectl get secrets shows the keys with their serial numbers (here kumactl’s get)', TYPED],
+    [
+      'kumactl generate signing-key makes a key that can be stored as it is',
+      `${CTL_KEY} > prints base64 without a line end, which can be stored as it is`,
+    ],
+    ['the old key can be removed with kubectl (here with kumactl’s delete)', TYPED],
   ]),
   ...on('003', 'Disabling bootstrap of the admin user token', [
     [
@@ -594,8 +637,14 @@ export const PROMISES: readonly Promised[] = [
       'with the issuer and the secrets both off, the control plane has no private key for user tokens',
       'test/topology/defaults.spec.ts > a control plane that may neither issue user tokens nor take keys for them from secrets > makes no user key and no admin token',
     ],
-    ['kumactl generate signing-key --format=pem prints an RSA private key of 2048 bits as PEM', NOT_YET],
-    ['kumactl generate public-key --signing-key-path prints its public half as PEM', NOT_YET],
+    [
+      'kumactl generate signing-key --format=pem prints an RSA private key of 2048 bits as PEM',
+      `${CTL_KEY} > --format=pem prints PEM, of which public-key prints the public half`,
+    ],
+    [
+      'kumactl generate public-key --signing-key-path prints its public half as PEM',
+      `${CTL_KEY} > --format=pem prints PEM, of which public-key prints the public half`,
+    ],
     [
       'keys of any other tool can be used, too',
       `${OFFLINE} > takes public keys of openssl in the form %s, from the configuration and from a file`,
@@ -612,7 +661,10 @@ export const PROMISES: readonly Promised[] = [
       'validator.publicKeys lists keys, each with its kid',
       `${OFFLINE} > says of a token which of its public keys was used`,
     ],
-    ['kumactl generate user-token takes --signing-key-path and --kid, and signs by itself', NOT_YET],
+    [
+      'kumactl generate user-token takes --signing-key-path and --kid, and signs by itself',
+      `${CTL_OFFLINE} > makes tokens that are accepted where the public key is configured`,
+    ],
     [
       'any system that signs RS256 with the claims Name and Groups can issue',
       `${OFFLINE} > takes tokens of any system that signs RS256: here openssl alone`,
@@ -645,7 +697,10 @@ export const PROMISES: readonly Promised[] = [
       'a control plane takes as many client certificates as are configured, without their keys',
       `${CERTIFICATES} > make who shows one mesh-system:admin in the group mesh-system:admin, as many as are listed`,
     ],
-    ['kumactl config control-planes add takes --client-cert-file and --client-key-file', NOT_YET],
+    [
+      'kumactl config control-planes add takes --client-cert-file and --client-key-file',
+      `${CTL_CONFIG} > a client certificate of an administrator > is made by kogumactl, and is shown by it when the control plane was added with it`,
+    ],
   ]),
   ...on('003', 'Multizone', [
     [

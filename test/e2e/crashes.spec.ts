@@ -250,7 +250,7 @@ describe.concurrent('kill -9 at random moments, under writes', () => {
   const stores = hasPostgres() ? (['sqlite', 'postgres'] as const) : (['sqlite'] as const);
   it.each(stores)(
     'loses no acknowledged write on %s, and everything converges',
-    { timeout: 300_000 },
+    { timeout: 600_000 },
     async (store) => {
       const chance = new SeededEntropy(SEED);
       const sides = await topology(store, chance);
