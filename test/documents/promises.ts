@@ -84,6 +84,13 @@ const OFFLINE = 'test/topology/offline.spec.ts > a control plane';
 const OFFLINE_MATRIX = `${OFFLINE} > for $kind tokens with enableIssuer $enableIssuer, useSecrets $useSecrets and a public key $listed issues and checks as it is told`;
 const OWN_KEYS = 'test/topology/user-keys.spec.ts > keys and tokens of users';
 const COPIED = 'test/topology/user-keys.spec.ts > a user token of global in a zone';
+const DOOR = 'test/topology/proxy-door.spec.ts > a proxy that connects to its zone';
+const BOUNDARY = 'libs/dp-server/src/boundaries.spec.ts > the boundary of a dataplane token';
+const RIGHTS = 'test/topology/proxy-rights.spec.ts > open streams';
+const OPEN_DOOR = 'test/topology/proxy-rights.spec.ts > a zone that does not ask proxies who they are';
+const DP = 'test/topology/koguma-dp.spec.ts > koguma-dp run';
+const RELOADED = 'test/topology/koguma-dp.spec.ts > a token that changes while koguma-dp runs';
+const POD = 'libs/dp-server/src/service-accounts.spec.ts > a service account of a cluster that is asked by %s';
 const PORTS = 'test/topology/ports.spec.ts > a control plane that nobody told otherwise';
 const CERTIFICATES = 'test/topology/https.spec.ts > client certificates of administrators';
 
@@ -102,12 +109,23 @@ type Rows = readonly (readonly [promise: string, test: string])[];
 /** What pages 000 and 001 both say of a zone ingress token, of its use and its keys. */
 const ZONE_INGRESS = {
   authentication: [
-    ['a zone ingress gets its configuration only when it has proven who it is', NOT_YET],
-    ['there is more than one way to prove it', NOT_YET],
+    [
+      'a zone ingress gets its configuration only when it has proven who it is',
+      `${DOOR} > may be an %s (%s), with a %s token for %j`,
+    ],
+    ['there is more than one way to prove it', `${POD} > may be a zone ingress, too`],
   ],
-  serviceAccount: [['on Kubernetes a zone ingress proves itself with the token that is mounted in its pod', NOT_YET]],
+  serviceAccount: [
+    [
+      'on Kubernetes a zone ingress proves itself with the token that is mounted in its pod',
+      `${POD} > may be a zone ingress, too`,
+    ],
+  ],
   token: [
-    ['on Universal a zone ingress is started with a token that proves its identity', NOT_YET],
+    [
+      'on Universal a zone ingress is started with a token that proves its identity',
+      `${DP} > is a zone ingress with --proxy-type=ingress and a file of its own`,
+    ],
     [
       'the token is a signed JWT',
       `${ISSUED} > has the header of an RS256 JWT with the serial number of its key as kid`,
@@ -184,9 +202,18 @@ const ZONE_INGRESS = {
       'kumactl generate zone-ingress-token --zone --valid-for prints the token',
       `${CTL_TOKEN} > zone-ingress-token prints the token of pages 000 and 001, on a zone too`,
     ],
-    ['kuma-dp run takes the token from a file', NOT_YET],
-    ['kuma-dp run with --proxy-type=ingress and --cp-address connects as a zone ingress', NOT_YET],
-    ['kuma-dp run takes the token from KUMA_DATAPLANE_RUNTIME_TOKEN', NOT_YET],
+    [
+      'kuma-dp run takes the token from a file',
+      `${DP} > takes the token from a file, bootstraps, connects, and stops when told`,
+    ],
+    [
+      'kuma-dp run with --proxy-type=ingress and --cp-address connects as a zone ingress',
+      `${DP} > is a zone ingress with --proxy-type=ingress and a file of its own`,
+    ],
+    [
+      'kuma-dp run takes the token from KUMA_DATAPLANE_RUNTIME_TOKEN',
+      `${DP} > takes the token from KUMA_DATAPLANE_RUNTIME_TOKEN, and with it no file is read again`,
+    ],
   ],
   revocation: [
     ['the control plane keeps no list of issued tokens', `${ISSUED} > is stored nowhere`],
@@ -226,11 +253,17 @@ const ZONE_INGRESS = {
       'once the old key is removed, only tokens of the new one are accepted',
       `${ROTATED} > ends with the old key deleted, and its tokens refused everywhere`,
     ],
-    ['a proxy that connects with a token of the removed key is refused', NOT_YET],
+    [
+      'a proxy that connects with a token of the removed key is refused',
+      `${RIGHTS} > of tokens with kid 1 end when key 1 is deleted on global, and new connections need a token of key 2`,
+    ],
   ],
   none: [
-    ['KUMA_DP_SERVER_AUTH_TYPE=none turns authentication of proxies off', NOT_YET],
-    ['without authentication any proxy can pass for any service', NOT_YET],
+    [
+      'KUMA_DP_SERVER_AUTH_TYPE=none turns authentication of proxies off',
+      `${OPEN_DOOR} > lets any proxy pass for any service`,
+    ],
+    ['without authentication any proxy can pass for any service', `${OPEN_DOOR} > lets any proxy pass for any service`],
   ],
 } as const satisfies Record<string, Rows>;
 
@@ -273,16 +306,28 @@ export const PROMISES: readonly Promised[] = [
   ...on('001', 'None', ZONE_INGRESS.none),
 
   ...on('002', 'Data plane proxy authentication', [
-    ['a data plane proxy gets its configuration only when it has proven who it is', NOT_YET],
-    ['there is more than one way to prove it', NOT_YET],
+    [
+      'a data plane proxy gets its configuration only when it has proven who it is',
+      `${DOOR} > proves itself with the raw token: a scheme in front, or none, is refused`,
+    ],
+    ['there is more than one way to prove it', `${POD} > is the proxy whose pod is stored with its name`],
   ]),
   ...on('002', 'Service Account Token', [
-    ['on Kubernetes a proxy proves itself with the token that is mounted in its pod', NOT_YET],
-    ['such a token is bound to a namespace unless each Deployment has its own service account', NOT_YET],
-    ['such a token is not bound to a mesh', NOT_YET],
+    [
+      'on Kubernetes a proxy proves itself with the token that is mounted in its pod',
+      `${POD} > is the proxy whose pod is stored with its name`,
+    ],
+    [
+      'such a token is bound to a namespace unless each Deployment has its own service account',
+      `${POD} > is refused where %s is stored, whatever the proxy brings along`,
+    ],
+    ['such a token is not bound to a mesh', `${POD} > is any proxy whose pod has that account, in whatever mesh`],
   ]),
   ...on('002', 'Data plane proxy token', [
-    ['on Universal a proxy is started with a token that proves its identity', NOT_YET],
+    [
+      'on Universal a proxy is started with a token that proves its identity',
+      `${DP} > takes the token from a file, bootstraps, connects, and stops when told`,
+    ],
     [
       'the token is a signed JWT',
       `${ISSUED} > has the header of an RS256 JWT with the serial number of its key as kid`,
@@ -336,19 +381,31 @@ export const PROMISES: readonly Promised[] = [
       'kumactl generate dataplane-token --name --mesh --tag --valid-for prints the token',
       `${CTL_TOKEN} > dataplane-token prints the token of page 002, and nothing else`,
     ],
-    ['kuma-dp run takes the token from a file', NOT_YET],
-    ['kuma-dp run takes the token from KUMA_DATAPLANE_RUNTIME_TOKEN', NOT_YET],
+    [
+      'kuma-dp run takes the token from a file',
+      `${DP} > takes the token from a file, bootstraps, connects, and stops when told`,
+    ],
+    [
+      'kuma-dp run takes the token from KUMA_DATAPLANE_RUNTIME_TOKEN',
+      `${DP} > takes the token from KUMA_DATAPLANE_RUNTIME_TOKEN, and with it no file is read again`,
+    ],
   ]),
   ...on('002', 'Data Plane Proxy Token boundary', [
     [
       'a token can be for a mesh alone, for a mesh and tags, for a mesh, a name and tags',
       `${ISSUED} > can be for %s, and says no more than that`,
     ],
-    ['the control plane compares the proxy that connects with its token', NOT_YET],
-    ['a token with only a mesh is good for every proxy of that mesh', NOT_YET],
-    ['a token with tags is good for every proxy whose values of these tags are all listed', NOT_YET],
-    ['a proxy with a value that its token does not list is refused, also when it has another that is listed', NOT_YET],
-    ['a token with a name is good for the proxy of that name alone', NOT_YET],
+    [
+      'the control plane compares the proxy that connects with its token',
+      'test/topology/proxy-door.spec.ts > the boundary of a token, as the documents draw it > with %s: %s',
+    ],
+    ['a token with only a mesh is good for every proxy of that mesh', `${BOUNDARY} > holds %s`],
+    ['a token with tags is good for every proxy whose values of these tags are all listed', `${BOUNDARY} > holds %s`],
+    [
+      'a proxy with a value that its token does not list is refused, also when it has another that is listed',
+      `${BOUNDARY} > does not hold %s`,
+    ],
+    ['a token with a name is good for the proxy of that name alone', `${BOUNDARY} > does not hold %s`],
   ]),
   ...on('002', 'Token Revocation', [
     ['the control plane keeps no list of issued tokens', `${ISSUED} > is stored nowhere`],
@@ -377,11 +434,20 @@ export const PROMISES: readonly Promised[] = [
       'serial numbers are numbers: the highest is not the last in the alphabet',
       `${ROTATION} > compares serial numbers as numbers: 10 beats 9`,
     ],
-    ['a proxy that connects with a token of the removed key is refused', NOT_YET],
+    [
+      'a proxy that connects with a token of the removed key is refused',
+      `${RIGHTS} > of tokens with kid 1 end when key 1 is deleted on global, and new connections need a token of key 2`,
+    ],
   ]),
   ...on('002', 'Token rotation', [
-    ['dpServer.auth.useTokenPath makes tokens reloadable', NOT_YET],
-    ['kuma-dp notices that its token file changed, and connects with the new token from then on', NOT_YET],
+    [
+      'dpServer.auth.useTokenPath makes tokens reloadable',
+      `${RELOADED} > is read once where tokens are not reloadable`,
+    ],
+    [
+      'kuma-dp notices that its token file changed, and connects with the new token from then on',
+      `${RELOADED} > is shown on the next connection: %s`,
+    ],
   ]),
   ...on('002', 'Multizone', [
     [
@@ -410,8 +476,11 @@ export const PROMISES: readonly Promised[] = [
     ],
   ]),
   ...on('002', 'None', [
-    ['KUMA_DP_SERVER_AUTH_TYPE=none turns authentication of proxies off', NOT_YET],
-    ['without authentication any proxy can pass for any service', NOT_YET],
+    [
+      'KUMA_DP_SERVER_AUTH_TYPE=none turns authentication of proxies off',
+      `${OPEN_DOOR} > lets any proxy pass for any service`,
+    ],
+    ['without authentication any proxy can pass for any service', `${OPEN_DOOR} > lets any proxy pass for any service`],
   ]),
 
   ...on('003', 'Authentication with the API server', [

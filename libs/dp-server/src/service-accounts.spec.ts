@@ -38,6 +38,32 @@ describe.each(Object.entries(ways))('a service account of a cluster that is aske
     expect([proxy.ended, proxy.responses.length]).toEqual([undefined, 1]);
   });
 
+  it('is any proxy whose pod has that account, in whatever mesh', async () => {
+    const { k8s, zone } = await started();
+    await zone.manager.put({ type: 'Mesh', mesh: '', name: 'payments' }, {});
+    const token = await k8s.token();
+    for (const [mesh, name] of [
+      ['default', 'web-1'],
+      ['default', 'web-2'],
+      ['payments', 'web-1'],
+    ] as const) {
+      await zone.manager.put({ type: 'Dataplane', mesh, name }, { networking: WEB.networking }, POD);
+      const proxy = zone.connect({ token, id: `${mesh}.${name}` });
+      await proxy.begun;
+      expect([name, proxy.ended]).toEqual([name, undefined]);
+    }
+  });
+
+  it('may be a zone ingress, too', async () => {
+    const k8s = await cluster();
+    const zone = await zoneUnderTest({ zoneProxy: 'serviceAccountToken', serviceAccount: way(k8s) });
+    const spec = { networking: { address: '10.0.0.2', port: 10_001 } };
+    await zone.manager.put({ type: 'ZoneIngress', mesh: '', name: 'in-1' }, spec, POD);
+    const ingress = zone.connect({ token: await k8s.token(), id: '.in-1', type: 'ingress' });
+    await ingress.begun;
+    expect([ingress.ended, ingress.responses.length]).toEqual([undefined, 1]);
+  });
+
   it.each<[string, Record<string, string> | undefined, string]>([
     ['another account', { ...POD, 'k8s.kuma.io/service-account': 'db' }, 'of another service account'],
     ['another namespace', { ...POD, 'k8s.kuma.io/namespace': 'bank' }, 'of another service account'],
