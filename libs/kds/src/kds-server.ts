@@ -73,7 +73,7 @@ export class KdsServer implements KdsEndpoint {
     view.onChange(({ reset, entries }) => {
       if (reset || entries.some(({ key }) => key.type === 'Zone')) this.#cutTheDeleted();
     });
-    if (parts.insights.shared) tasks.start('kds: tell replicas', (signal) => this.#tellReplicas(signal));
+    if (this.#insights.shared) tasks.start('kds: tell replicas', (signal) => this.#tellReplicas(signal));
     if (settings.zoneHealthCheck.timeout > 0) tasks.start('kds: zone watch', (signal) => this.#cutTheSilent(signal));
   }
 

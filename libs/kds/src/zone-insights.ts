@@ -67,9 +67,14 @@ export class ZoneInsights {
     this.#write(zone, { soon: true });
   }
 
+  /** Whether there may be other replicas, which want to be told. */
+  get shared(): boolean {
+    return this.#parts.insights.shared;
+  }
+
   /** Has the other replicas know how a link is that ends here. */
   tell(zone: string, report: Spec): void {
-    if (!this.#parts.insights.shared) return;
+    if (!this.shared) return;
     this.#told.set(zone, report);
     this.#write(zone, { soon: true });
   }
@@ -112,7 +117,7 @@ export class ZoneInsights {
     const key = { type: 'ZoneInsight', mesh: '', name: zone } as const;
     this.#parts.insights.update(
       key,
-      (stored) => this.#merged(zone, stored, when.fence !== undefined || !this.#parts.insights.shared),
+      (stored) => this.#merged(zone, stored, when.fence !== undefined || !this.shared),
       when,
     );
   }

@@ -83,7 +83,7 @@ export class ZoneLink {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, entropy, backoff, log } = this.#parts;
     let failures = 0;
-    void this.#tellReplicas(signal);
+    const telling = this.#parts.insights.shared ? this.#tellReplicas(signal) : undefined;
     while (!signal.aborted) {
       const { reason, wasInSync } = await this.#once(signal);
       if (signal.aborted) break;
@@ -92,6 +92,7 @@ export class ZoneLink {
       log.warn('the link to global is down', { reason: reason.message, retryInMs: Math.round(delay) });
       await sleep(clock, delay, signal);
     }
+    await telling;
   }
 
   /** For `GET /koguma/sync`, also while global is dead. */
