@@ -92,6 +92,7 @@ beforeAll(async () => {
     KUMA_API_SERVER_HTTP_PORT: `${api}`,
     KUMA_API_SERVER_HTTPS_PORT: `${https}`,
     KUMA_DIAGNOSTICS_SERVER_PORT: `${diagnostics}`,
+    KUMA_DP_SERVER_PORT: '0',
   });
   await shell.type('exec 2>&1');
 });

@@ -23,7 +23,7 @@ export interface Answer {
  * otherwise. No proxy of the environment is used, and no redirect is followed: a token goes where it was meant to go.
  * @throws Error of Node, with its `code`, when there is no answer; Failure for a certificate file that cannot be read
  */
-export function send(
+export async function send(
   server: ApiServer,
   call: Call,
   userAgent: string,
