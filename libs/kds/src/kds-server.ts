@@ -11,7 +11,8 @@ import {
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
 import { Heart } from './heart.js';
-import { type Hello, heldUntil, type KdsEndpoint, PINGS, type StreamIn, type StreamOut } from './link.js';
+import { type Hello, heldUntil, type KdsEndpoint, type StreamIn, type StreamOut } from './link.js';
+import { type OpenStream, OpenStreams } from './open-streams.js';
 import type { Outbox } from './outbox.js';
 import { Receiver } from './receiver.js';
 import { Sender } from './sender.js';
@@ -43,38 +44,24 @@ export interface KdsServerSettings {
   readonly zoneHealthCheck: { readonly pollInterval: number; readonly timeout: number };
 }
 
-/** One stream of a zone, while it is open: what is known of it belongs to the stream, never to the zone's name. */
-interface OpenStream {
-  readonly hello: Hello;
-  /** On `wall`. */
-  readonly since: number;
-  /** When its zone last said that it lives, on `mono`. */
-  lastSign: number;
-  /** Of the stream that carries what zones get. */
-  readonly sender?: Sender;
-  end(reason: ControlPlaneError): void;
-}
-
 /** Global's side of KDS: takes the zones' streams, and knows who is connected and how far each one is. */
 export class KdsServer implements KdsEndpoint {
   readonly #parts: Parts;
   readonly #insights: ZoneInsights;
   readonly #heart: Heart;
-  readonly #streams = new Set<OpenStream>();
+  readonly #streams: OpenStreams;
   readonly #lastSeen = new Map<string, number>();
-  /** Zones that are written down, for as long as they are. */
-  readonly #registered = new Set<string>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const { settings, outbox, clock, tasks, view } = parts;
+    const { settings, outbox, clock, tasks } = parts;
     this.#insights = new ZoneInsights(parts);
     this.#heart = new Heart({ outbox, clock, intervalMs: settings.heartbeatInterval });
-    view.onChange(({ reset, entries }) => {
-      if (reset || entries.some(({ key }) => key.type === 'Zone')) this.#cutTheDeleted();
-    });
+    this.#streams = new OpenStreams({ ...parts, heart: this.#heart });
     if (this.#insights.shared) tasks.start('kds: tell replicas', (signal) => this.#tellReplicas(signal));
-    if (settings.zoneHealthCheck.timeout > 0) tasks.start('kds: zone watch', (signal) => this.#cutTheSilent(signal));
+    const { zoneHealthCheck } = settings;
+    if (zoneHealthCheck.timeout === 0) return;
+    tasks.start('kds: zone watch', (signal) => this.#streams.cutTheSilent(zoneHealthCheck, signal));
   }
 
   /**
@@ -83,7 +70,7 @@ export class KdsServer implements KdsEndpoint {
    */
   globalToZone(hello: Hello, send: StreamOut<Uint8Array>): StreamIn<DeltaDiscoveryRequest> {
     const { view, outbox, clock, entropy, log, instanceId } = this.#parts;
-    const { zone, token } = this.#claimed(checked(hello));
+    const { zone, token } = this.#admitted(hello);
     const subscription = new Subscription(clock, entropy.uuid(), instanceId, token !== '');
     const sender = new Sender({
       peer: zone,
@@ -116,7 +103,7 @@ export class KdsServer implements KdsEndpoint {
   /** Asks the zone for its proxies, and keeps what it sends as the zone's. */
   zoneToGlobal(hello: Hello, send: StreamOut<DeltaDiscoveryRequest>): StreamIn<DeltaDiscoveryResponse> {
     const { manager, clock, log, instanceId } = this.#parts;
-    const { zone } = this.#claimed(checked(hello));
+    const { zone } = this.#admitted(hello);
     const syncer = new Syncer({ manager, clock, log, checks: [], mirror: mirrorOfZone(zone) });
     const receiver = new Receiver({
       zone,
@@ -139,11 +126,8 @@ export class KdsServer implements KdsEndpoint {
   }
 
   healthCheck(hello: Hello): number {
-    const { zone, instanceId } = checked(hello);
-    for (const stream of this.#streams) {
-      if (stream.hello.zone === zone && stream.hello.instanceId === instanceId)
-        stream.lastSign = this.#parts.clock.mono();
-    }
+    const { zone } = checked(hello);
+    this.#streams.signOf(hello);
     this.#insights.checked(zone);
     return this.#parts.settings.zoneHealthCheck.pollInterval;
   }
@@ -152,7 +136,7 @@ export class KdsServer implements KdsEndpoint {
   stop(): void {
     const goingAway = new ControlPlaneError('unavailable', 'this global control plane is stopping');
     this.#heart.stop(goingAway);
-    for (const stream of [...this.#streams]) stream.end(goingAway);
+    this.#streams.endAll(goingAway);
   }
 
   /** For `GET /koguma/sync`: each zone that is known, whether it is connected, and how far it is with each type. */
@@ -162,7 +146,7 @@ export class KdsServer implements KdsEndpoint {
   }
 
   #statusOf({ name, spec }: { readonly name: string; readonly spec: { readonly enabled?: unknown } }): ZoneStatus {
-    const newest = [...this.#streams].findLast(({ hello, sender }) => sender && hello.zone === name);
+    const newest = this.#streams.newest(name);
     const told = newest ? undefined : this.#insights.told(name);
     if (told) return statusAsTold(told, this.#heart.staleAfterMs);
     return zoneStatus({
@@ -184,9 +168,8 @@ export class KdsServer implements KdsEndpoint {
     const { clock, view } = this.#parts;
     while (!signal.aborted) {
       await sleep(clock, TELL_MS, signal);
-      const connected = new Set([...this.#streams].flatMap(({ hello, sender }) => (sender ? [hello.zone] : [])));
       for (const zone of view.list('Zone'))
-        if (connected.has(zone.name)) this.#insights.tell(zone.name, { ...this.#statusOf(zone) });
+        if (this.#streams.newest(zone.name)) this.#insights.tell(zone.name, { ...this.#statusOf(zone) });
     }
   }
 
@@ -199,61 +182,9 @@ export class KdsServer implements KdsEndpoint {
     return stream;
   }
 
-  /**
-   * Two control planes under one name would overwrite each other. Replicas of a zone share its store, and may follow each
-   * other; of others the first one has the name, as long as it is there. One whose heartbeat fell silent is not: a zone
-   * that came back with another disk is not locked out by its own dead connection. A plain Kuma tells of no store, and
-   * is taken as Kuma's global takes it.
-   */
-  #claimed(hello: Hello): Hello {
-    const others = [...this.#streams].filter(
-      (stream) => stream.hello.zone === hello.zone && stream.hello.instanceId !== hello.instanceId,
-    );
-    const silent = others.filter(
-      (stream) => (this.#heart.heardFrom(stream.hello)?.silentMs ?? 0) >= this.#heart.staleAfterMs,
-    );
-    const holder = others.find((stream) => !silent.includes(stream) && isForeign(stream.hello, hello));
-    if (holder) {
-      this.#parts.log.warn('a second control plane claims the name of a zone', { zone: hello.zone });
-      throw new ControlPlaneError(
-        'conflict',
-        `another control plane is connected as zone ${hello.zone}, with another store: give this one a name of its own (KUMA_MULTIZONE_ZONE_NAME), or stop the other`,
-      );
-    }
-    const replaced = new ControlPlaneError(
-      'unavailable',
-      'nothing is heard of this connection, and a newer one of the zone is there',
-    );
-    for (const stream of silent) stream.end(replaced);
+  #admitted(hello: Hello): Hello {
+    this.#streams.claim(checked(hello));
     return hello;
-  }
-
-  /** As in Kuma, a zone whose control plane still runs comes back by itself, and is written down anew. */
-  #cutTheDeleted(): void {
-    const { view, log } = this.#parts;
-    for (const zone of this.#registered) {
-      if (view.get({ type: 'Zone', mesh: '', name: zone })) continue;
-      this.#registered.delete(zone);
-      const streams = [...this.#streams].filter(({ hello }) => hello.zone === zone);
-      if (streams.length > 0) log.warn('a connected zone was deleted, its streams are ended', { zone });
-      for (const stream of streams)
-        stream.end(new ControlPlaneError('unavailable', `Zone ${JSON.stringify(zone)} was deleted on global`));
-    }
-  }
-
-  /** Kuma's ZoneWatch: a zone that promised to say that it lives, and does not, has to dial again. */
-  async #cutTheSilent(signal: AbortSignal): Promise<void> {
-    const { clock, settings, log } = this.#parts;
-    const { pollInterval, timeout } = settings.zoneHealthCheck;
-    const silent = new ControlPlaneError('unavailable', 'the zone did not say in time that it lives');
-    while (!signal.aborted) {
-      await sleep(clock, pollInterval, signal);
-      for (const stream of [...this.#streams]) {
-        if (!stream.hello.features.includes(PINGS) || clock.mono() - stream.lastSign <= timeout) continue;
-        log.warn('a zone is silent, its stream is ended', { zone: stream.hello.zone });
-        stream.end(silent);
-      }
-    }
   }
 
   /** A zone that cannot be written down now is told to come back, or nobody would see it. */
@@ -262,18 +193,13 @@ export class KdsServer implements KdsEndpoint {
     tasks.start(`kds: register zone ${zone}`, async () => {
       try {
         await registerZone(manager, view, clock, zone);
-        this.#registered.add(zone);
+        this.#streams.registered(zone);
         this.#insights.opened(zone, subscription);
       } catch (error) {
         end(new ControlPlaneError('unavailable', 'the zone cannot be registered now', { cause: error }));
       }
     });
   }
-}
-
-/** True when both tell where they live, and it is not the same store. */
-function isForeign(one: Hello, other: Hello): boolean {
-  return one.storeId !== '' && other.storeId !== '' && one.storeId !== other.storeId;
 }
 
 function checked(hello: Hello): Hello {

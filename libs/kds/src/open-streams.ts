@@ -1,0 +1,134 @@
+import { type Clock, ControlPlaneError, type Log, sleep } from '@koguma/core';
+import type { ResourceView } from '@koguma/resources';
+import type { Heart } from './heart.js';
+import { type Hello, PINGS } from './link.js';
+import type { Sender } from './sender.js';
+
+/** One stream of a zone, while it is open: what is known of it belongs to the stream, never to the zone's name. */
+export interface OpenStream {
+  readonly hello: Hello;
+  /** On `wall`. */
+  readonly since: number;
+  /** When its zone last said that it lives, on `mono`. */
+  lastSign: number;
+  /** Of the stream that carries what zones get. */
+  readonly sender?: Sender;
+  end(reason: ControlPlaneError): void;
+}
+
+interface Parts {
+  readonly view: ResourceView;
+  readonly heart: Heart;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Durations in milliseconds. */
+interface HealthCheck {
+  readonly pollInterval: number;
+  readonly timeout: number;
+}
+
+/** The streams of all zones that global has open: who may open one, and when one is ended from here. */
+export class OpenStreams {
+  readonly #parts: Parts;
+  readonly #streams = new Set<OpenStream>();
+  /** Zones that are written down, for as long as they are. */
+  readonly #registered = new Set<string>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    parts.view.onChange(({ reset, entries }) => {
+      if (reset || entries.some(({ key }) => key.type === 'Zone')) this.#cutTheDeleted();
+    });
+  }
+
+  /**
+   * Two control planes under one name would overwrite each other. Replicas of a zone share its store, and may follow each
+   * other; of others the first one has the name, as long as it is there. One whose heartbeat fell silent is not: a zone
+   * that came back with another disk is not locked out by its own dead connection. A plain Kuma tells of no store, and
+   * is taken as Kuma's global takes it.
+   * @throws ControlPlaneError `conflict` for one that says it is a zone which is connected already
+   */
+  claim(hello: Hello): void {
+    const { heart, log } = this.#parts;
+    const others = [...this.#streams].filter(
+      (stream) => stream.hello.zone === hello.zone && stream.hello.instanceId !== hello.instanceId,
+    );
+    const silent = others.filter((stream) => (heart.heardFrom(stream.hello)?.silentMs ?? 0) >= heart.staleAfterMs);
+    const holder = others.find((stream) => !silent.includes(stream) && isForeign(stream.hello, hello));
+    if (holder) {
+      log.warn('a second control plane claims the name of a zone', { zone: hello.zone });
+      throw new ControlPlaneError(
+        'conflict',
+        `another control plane is connected as zone ${hello.zone}, with another store: give this one a name of its own (KUMA_MULTIZONE_ZONE_NAME), or stop the other`,
+      );
+    }
+    const replaced = new ControlPlaneError(
+      'unavailable',
+      'nothing is heard of this connection, and a newer one of the zone is there',
+    );
+    for (const stream of silent) stream.end(replaced);
+  }
+
+  add(stream: OpenStream): void {
+    this.#streams.add(stream);
+  }
+
+  delete(stream: OpenStream): void {
+    this.#streams.delete(stream);
+  }
+
+  /** The zone of these streams is written down: when that is deleted, they are ended. */
+  registered(zone: string): void {
+    this.#registered.add(zone);
+  }
+
+  /** The newest stream that carries what a zone gets; undefined when it has none. */
+  newest(zone: string): OpenStream | undefined {
+    return [...this.#streams].findLast(({ hello, sender }) => sender && hello.zone === zone);
+  }
+
+  /** The control plane of these streams said that it lives. */
+  signOf({ zone, instanceId }: Hello): void {
+    for (const stream of this.#streams)
+      if (stream.hello.zone === zone && stream.hello.instanceId === instanceId)
+        stream.lastSign = this.#parts.clock.mono();
+  }
+
+  endAll(reason: ControlPlaneError): void {
+    for (const stream of [...this.#streams]) stream.end(reason);
+  }
+
+  /** Kuma's ZoneWatch: a zone that promised to say that it lives, and does not, has to dial again. */
+  async cutTheSilent({ pollInterval, timeout }: HealthCheck, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#parts;
+    const silent = new ControlPlaneError('unavailable', 'the zone did not say in time that it lives');
+    while (!signal.aborted) {
+      await sleep(clock, pollInterval, signal);
+      for (const stream of [...this.#streams]) {
+        if (!stream.hello.features.includes(PINGS) || clock.mono() - stream.lastSign <= timeout) continue;
+        log.warn('a zone is silent, its stream is ended', { zone: stream.hello.zone });
+        stream.end(silent);
+      }
+    }
+  }
+
+  /** As in Kuma, a zone whose control plane still runs comes back by itself, and is written down anew. */
+  #cutTheDeleted(): void {
+    const { view, log } = this.#parts;
+    for (const zone of this.#registered) {
+      if (view.get({ type: 'Zone', mesh: '', name: zone })) continue;
+      this.#registered.delete(zone);
+      const streams = [...this.#streams].filter(({ hello }) => hello.zone === zone);
+      if (streams.length > 0) log.warn('a connected zone was deleted, its streams are ended', { zone });
+      for (const stream of streams)
+        stream.end(new ControlPlaneError('unavailable', `Zone ${JSON.stringify(zone)} was deleted on global`));
+    }
+  }
+}
+
+/** True when both tell where they live, and it is not the same store. */
+function isForeign(one: Hello, other: Hello): boolean {
+  return one.storeId !== '' && other.storeId !== '' && one.storeId !== other.storeId;
+}
