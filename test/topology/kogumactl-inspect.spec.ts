@@ -59,6 +59,16 @@ describe('kogumactl inspect', () => {
     expect(await inspect('zoneegresses', '--context', 'east')).toMatchObject([{ NAME: 'egr-1', ...never }]);
   });
 
+  it('meshes shows how many dataplanes of each are connected', async () => {
+    await lab.global.createMesh('payments');
+    const counts = Object.fromEntries((await inspect('meshes')).map(({ MESH, DATAPLANES }) => [MESH, DATAPLANES]));
+    expect(counts).toMatchObject({ default: expect.stringMatching(/^0\/\d$/) as string, payments: '0/0' });
+    expect(await inspect('meshes')).toMatchObject([
+      { MESH: 'default', 'VIRTUAL OUTBOUNDS': '0' },
+      { MESH: 'payments' },
+    ]);
+  });
+
   it('shows as JSON what the API answers', async () => {
     const { items } = (await lab.global.get('/zones/_overview')).body as { items: { name: string }[] };
     const shown = JSON.parse(await user.ok('inspect', 'zones', '-o', 'json')) as { total: number; items: object[] };
