@@ -50,7 +50,9 @@ async function type(commands: readonly Command[]): Promise<Command[]> {
   return seen;
 }
 
-/** The same line for a lab on other ports. */
+/** The same line for a lab on other ports and in another folder. */
 function moved(typed: string): string {
-  return typed.replace(/\b([567]681)\b/g, (port) => String(Number(port) + OFFSET));
+  return typed
+    .replace(/\b([567]681|6678)\b/g, (port) => String(Number(port) + OFFSET))
+    .replaceAll('~/.koguma', lab.data);
 }

@@ -49,6 +49,7 @@ export function settled(shown: string): string {
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
     .replace(/\b[12]\d{9}\b/g, 'SECONDS')
     .replace(/(thumbprint) [\w-]{43}/g, '$1 THUMBPRINT')
+    .replace(/again in [\d.]+ s/g, 'again in N s')
     .replace(/\(pid \d+\)/g, '(pid PID)')
     .replace(/revision \d+/g, 'revision N')
     .replace(/ +\d+[smh]$/gm, ' AGE');

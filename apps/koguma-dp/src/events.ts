@@ -30,13 +30,21 @@ const SENTENCES: Readonly<Record<EventName, (fields: Fields) => string>> = {
   bootstrapped: ({ controlPlane, token }) =>
     `has its bootstrap: ${controlPlane}, token ${token === 'file' ? 'read for each connection' : 'read once'}`,
   'no-bootstrap': ({ reason, retryInMs }) => `has no bootstrap: ${reason}; again in ${seconds(retryInMs)}`,
-  connected: ({ listeners, clusters }) => `is connected: ${listeners} listeners, ${clusters} clusters`,
-  configured: ({ listeners, clusters }) => `has new configuration: ${listeners} listeners, ${clusters} clusters`,
+  connected: (fields) => `is connected: ${holdings(fields)}`,
+  configured: (fields) => `has new configuration: ${holdings(fields)}`,
   refused: ({ reason, retryInMs }) => `is refused: ${reason}; again in ${seconds(retryInMs)}`,
   disconnected: ({ reason, retryInMs }) => `lost its stream: ${reason}; again in ${seconds(retryInMs)}`,
   'token-reloaded': () => 'has a new token',
   stopped: () => 'has stopped',
 };
+
+function holdings({ listeners, clusters }: Fields): string {
+  return `${counted(listeners, 'listener')}, ${counted(clusters, 'cluster')}`;
+}
+
+function counted(count: string | number | undefined, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
 
 function seconds(ms: string | number | undefined): string {
   return `${(Number(ms) / 1000).toFixed(1)} s`;

@@ -21,7 +21,7 @@ interface UpOptions extends DataOption {
 
 const UP_NOTES = `
 Ports: global has Kuma's (5680 diagnostics, 5681 API, 5682 API with TLS, 5685 KDS), and zone i has 5680 to 5682
-+ 1000 × i. All listen on the loopback address only. Whoever trusts DIR/global/ca.crt can verify each of them.
+and 5678 (proxies), each + 1000 × i. All listen on the loopback address only. Whoever trusts DIR/global/ca.crt can verify each of them.
 
 It writes the contexts lab-global, lab-east and so on to ~/.kogumactl/config (or --config-file), unless --no-config.
 
