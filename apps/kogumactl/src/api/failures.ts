@@ -28,7 +28,7 @@ interface BadField {
 }
 
 /** What anybody can do about a refusal, where the command knows no better. */
-const TODO: Readonly<Record<number, (target: Target) => string>> = {
+const ADVICE: Readonly<Record<number, (target: Target) => string>> = {
   401: ({ name }) =>
     `The credential of context "${name}" is not good there: add the control plane again with a good one and --overwrite.`,
   403: () =>
@@ -41,7 +41,7 @@ const TODO: Readonly<Record<number, (target: Target) => string>> = {
 /** Puts an answer that is no success into words. Kuma before 2.8 has `details` and `causes`, later ones also the others. */
 export function refusal(target: Target, { status, text }: Answer): Refused {
   const todo =
-    TODO[status]?.(target) ??
+    ADVICE[status]?.(target) ??
     (status < 500 ? 'Mend what it names, and try again.' : 'Look into the log of the control plane.');
   const body = errorBodyIn(text);
   if (!body.title) {
