@@ -16,6 +16,7 @@ const SCALES = {
   µs: (value) => value.toFixed(value < 10 ? 2 : 0),
   '/s': (value) => Math.round(value).toLocaleString('en'),
   MB: (value) => value.toFixed(0),
+  KB: (value) => value.toFixed(0),
   times: (value) => String(value),
   '×': (value) => value.toFixed(value < 10 ? 2 : 1),
   '%': (value) => (100 * value).toFixed(0),

@@ -23,6 +23,9 @@ class ControlPlane {
     this.name = name;
     this.api = new Connection(`http://127.0.0.1:${ports.api}`);
     this.diagnostics = new Connection(`http://127.0.0.1:${ports.diagnostics}`);
+    /** Where proxies go, and the file of who they should believe there. */
+    this.proxies = `https://localhost:${ports.dp}`;
+    this.authority = path.join(env.KOGUMA_TLS_CA_DIR, 'ca.crt');
     mkdirSync(home, { recursive: true });
     const log = path.join(home, 'log');
     const out = openSync(log, 'w');
@@ -121,9 +124,9 @@ export class Lab {
     await Promise.all(this.all.map((controlPlane) => controlPlane.stop()));
   }
 
-  /** A token that this zone issues, and its id. */
-  async issue(zone, mesh = 'default') {
-    const token = await zone.api.send('POST', '/tokens/dataplane', orderOf(mesh));
+  /** A token that this zone issues, and its id. @param change what its order says otherwise */
+  async issue(zone, mesh = 'default', change = {}) {
+    const token = await zone.api.send('POST', '/tokens/dataplane', orderOf(mesh, change));
     return { token, id: JSON.parse(Buffer.from(token.split('.')[1], 'base64url')).jti };
   }
 
@@ -146,8 +149,8 @@ export class Lab {
 }
 
 /** The body of `POST /tokens/dataplane`. */
-export function orderOf(mesh) {
-  return JSON.stringify({ name: 'web-1', mesh, tags: { 'kuma.io/service': ['web'] }, validFor: '24h' });
+export function orderOf(mesh, change = {}) {
+  return JSON.stringify({ name: 'web-1', mesh, tags: { 'kuma.io/service': ['web'] }, validFor: '24h', ...change });
 }
 
 /** The body of `POST /koguma/tokens/verify`. */

@@ -8,6 +8,7 @@ import { busyShare } from './machine.mjs';
 import { Client, folder, giveUp, run } from './processes.mjs';
 import { Progress, report } from './report.mjs';
 import { checksInProcess, checksOverHttp } from './steps/checks.mjs';
+import { fleet } from './steps/fleet.mjs';
 import { idle } from './steps/idle.mjs';
 import { issuing } from './steps/issuing.mjs';
 import { propagation } from './steps/propagation.mjs';
@@ -22,6 +23,7 @@ const FULL = {
   issuing: { rounds: 3, ms: 2_000, warmUpMs: 3_000, longestMs: 18_000 },
   overHttp: { rounds: 25, ms: 150, longestMs: 16_000 },
   inProcess: { rounds: 60, ms: 40, longestMs: 10_000 },
+  fleet: { rounds: 4, size: 500, longestMs: 20_000 },
 };
 const QUICK = {
   start: { rounds: 2, longestMs: 6_000 },
@@ -30,6 +32,7 @@ const QUICK = {
   issuing: { rounds: 1, ms: 1_000, warmUpMs: 1_000, longestMs: 5_000 },
   overHttp: { rounds: 7, ms: 150, longestMs: 5_000 },
   inProcess: { rounds: 20, ms: 40, longestMs: 4_000 },
+  fleet: { rounds: 2, size: 100, longestMs: 6_000 },
 };
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
@@ -65,6 +68,7 @@ try {
     checksOverHttp({ lab, client, plan: plans.overHttp, progress, openssl }),
   );
   client.close();
+  const fleets = await step('joining proxies', () => fleet({ lab, plan: plans.fleet, progress }));
   await lab.stop();
   const inProcess = await step('checking in process', () =>
     checksInProcess({ plan: plans.inProcess, progress, openssl }),
@@ -80,6 +84,7 @@ try {
     issued,
     inProcess,
     overHttp,
+    fleets,
   ]);
   process.exit();
 } catch (error) {

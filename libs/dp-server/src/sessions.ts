@@ -29,7 +29,7 @@ interface Parts {
 }
 
 /** How many are looked at in one turn: ten thousand that lose one key must not hold up everything else. */
-const AT_ONCE = 200;
+const AT_ONCE = 500;
 
 /**
  * Every open stream, found by what it stands on: its key, its token's id, what is stored of its proxy and its mesh, and
