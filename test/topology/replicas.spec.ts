@@ -3,6 +3,7 @@ import { openPostgresStore } from '@koguma/resources';
 import { Lab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasPostgres, ThrowawayCluster } from '../support/throwaway-cluster.js';
+import { dataplane, Proxies } from './proxy-lab.js';
 import { globalReport, zoneOverviews, zoneReport } from './reports.js';
 
 const ENV = { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '50ms' };
@@ -118,6 +119,66 @@ describe.skipIf(!hasPostgres())('replicas on one PostgreSQL', { timeout: 40_000 
     expect(await onGlobal()).toBe(1);
   });
 
+  describe('of a zone, with proxies', () => {
+    let lab: Lab;
+    const proxies = new Proxies(() => lab);
+    beforeEach(async () => {
+      lab = labOf(['first', 'second']);
+      await lab.global.start();
+      await lab.zone('first').start();
+      await inSync(lab);
+    });
+    afterEach(() => proxies.closeAll());
+
+    /** Which replicas have an open stream of a proxy, as one of them tells. */
+    const streams = async (asked: string, name: string) => {
+      const path = `/meshes/default/dataplanes/${name}/_overview`;
+      const { body } = await lab.zone(asked).get<Overview>(path);
+      const open = body.dataplaneInsight?.subscriptions.filter(({ disconnectTime }) => disconnectTime === undefined);
+      return (open ?? []).map(({ controlPlaneInstanceId: at }) =>
+        ['first', 'second'].find((zone) => lab.zone(zone).running && lab.zone(zone).served.instanceId === at),
+      );
+    };
+
+    it('one that is at the first is not taken for gone by the second, which starts later', async () => {
+      await proxies.connected('first', await lab.zone('first').issue('dataplane', { mesh: 'default' }), dataplane('a'));
+      await expect.poll(() => streams('first', 'a')).toEqual(['first']);
+      await lab.zone('second').start();
+      await proxies.connected(
+        'second',
+        await lab.zone('first').issue('dataplane', { mesh: 'default' }),
+        dataplane('b'),
+      );
+      await expect.poll(() => streams('first', 'b'), SECONDS).toEqual(['second']);
+      expect(await streams('second', 'a')).toEqual(['first']);
+    });
+
+    it('one that goes over to the second keeps what it brought along, and one that leaves does not', async () => {
+      await lab.zone('second').start();
+      const token = await lab.zone('first').issue('dataplane', { mesh: 'default' });
+      const [moving, leaving] = [
+        await proxies.connected('first', token, dataplane('a')),
+        await proxies.connected('first', token, dataplane('b')),
+      ];
+      await proxies.connected('second', token, dataplane('a'));
+      for (const proxy of [moving, leaving]) proxy.close();
+      await expect.poll(() => streams('first', 'a'), SECONDS).toEqual(['second']);
+      await expect.poll(() => streams('first', 'b'), SECONDS).toEqual([]);
+      lab.clock.hurry(10_000);
+      const stored = (name: string) => lab.zone('first').get(`/meshes/default/dataplanes/${name}`);
+      await expect.poll(async () => (await stored('b')).status, SECONDS).toBe(404);
+      expect((await stored('a')).status).toBe(200);
+    });
+
+    it('those of one that is cut off for good are over, as the other tells, once that leads', async () => {
+      await lab.zone('second').start();
+      await proxies.connected('first', await lab.zone('first').issue('dataplane', { mesh: 'default' }), dataplane('a'));
+      await expect.poll(() => streams('second', 'a'), SECONDS).toEqual(['first']);
+      await lab.stores.get('first')?.close(); // as a process that is killed
+      await expect.poll(() => streams('second', 'a'), SECONDS).toEqual([]);
+    });
+  });
+
   it('are refused where global and a zone are given one database by mistake', async () => {
     const lab = labOf([]);
     await lab.global.start();
@@ -126,3 +187,9 @@ describe.skipIf(!hasPostgres())('replicas on one PostgreSQL', { timeout: 40_000 
     await expect(opening).rejects.toMatchObject({ message: expect.stringContaining('belongs to global') });
   });
 });
+
+interface Overview {
+  readonly dataplaneInsight?: {
+    readonly subscriptions: readonly { disconnectTime?: string; controlPlaneInstanceId: string }[];
+  };
+}

@@ -154,6 +154,7 @@ export async function composeZone(
     manager,
     view,
     insights,
+    leadership,
     clock,
     entropy,
     log: log.scope('dp-server'),

@@ -1,6 +1,6 @@
 import type { Auth } from '@koguma/auth';
 import type { Clock, Entropy, Log } from '@koguma/core';
-import type { Insights, ResourceManager, ResourceView } from '@koguma/resources';
+import type { Insights, Leadership, ResourceManager, ResourceView } from '@koguma/resources';
 import { nextTurn } from './adapters/next-turn.js';
 import { serviceAccountVerifier } from './adapters/service-account-verifier.js';
 import { Admission } from './admission.js';
@@ -19,6 +19,7 @@ export interface DpServerParts {
   readonly manager: ResourceManager;
   readonly view: ResourceView;
   readonly insights: Insights;
+  readonly leadership: Pick<Leadership, 'leads' | 'fence' | 'isAlive' | 'onChange'>;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
@@ -46,8 +47,8 @@ export function composeDpServer(parts: DpServerParts): DpServer {
   const [dataplanes, zoneProxies] = [authenticator(settings.dpProxy), authenticator(settings.zoneProxy)];
   const admission = new Admission({ view, dataplanes, zoneProxies, log });
   const sessions = new Sessions({ view, auth, clock, later: nextTurn });
-  const registrations = new Registrations({ manager, view, clock, log, zone, delayMs });
   const insights = new ProxyInsights(parts);
+  const registrations = new Registrations({ manager, view, insights, clock, log, zone, delayMs });
   const ads = new AdsServer({ admission, sessions, registrations, insights, recheck, clock, log });
   return { admission, sessions, ads };
 }

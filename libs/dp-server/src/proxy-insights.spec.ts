@@ -38,7 +38,7 @@ describe('what is known of a proxy', () => {
       subscriptions: [
         {
           id: expect.any(String),
-          controlPlaneInstanceId: 'east-1',
+          controlPlaneInstanceId: zone.instanceId,
           connectTime: '2026-01-02T03:04:05Z',
           version,
           status: expect.anything(),
@@ -98,6 +98,17 @@ describe('what is known of a proxy', () => {
     ]);
     two.leave();
     await until(() => insightOf(zone)?.subscriptions[1]?.disconnectTime);
+  });
+
+  it('is that it is here as long as one stream is open, however many others have come and gone', async () => {
+    const zone = await zoneUnderTest();
+    await zone.putDataplane('web-1', { networking: WEB.networking });
+    const oldest = await connected(zone);
+    for (let count = 0; count < 3; count++) (await connected(zone)).leave();
+    const states = () => insightOf(zone)?.subscriptions.map(({ disconnectTime }) => disconnectTime === undefined);
+    await until(() => String(states()) === 'false,true');
+    oldest.leave();
+    await until(() => String(states()) === 'false,false');
   });
 
   it('is that the streams of an earlier life of the control plane have ended', async () => {

@@ -1,5 +1,13 @@
-import { type Clock, type Entropy, rfc3339 } from '@koguma/core';
-import { type Insights, insightOf, keyText, type ResourceKey, type ResourceType, type Spec } from '@koguma/resources';
+import { type Clock, type Entropy, parseRfc3339, rfc3339 } from '@koguma/core';
+import {
+  type Insights,
+  insightOf,
+  keyText,
+  type Leadership,
+  type ResourceKey,
+  type ResourceType,
+  type Spec,
+} from '@koguma/resources';
 import type { CredentialInfo } from './credential.js';
 import type { ProxyId } from './proxy.js';
 import { type DiscoverySubscription, ProxySubscription } from './proxy-subscription.js';
@@ -10,6 +18,7 @@ interface Parts {
   readonly insights: Insights;
   readonly clock: Clock;
   readonly entropy: Entropy;
+  readonly leadership: Pick<Leadership, 'leads' | 'fence' | 'isAlive' | 'onChange'>;
   /** Of this control plane. */
   readonly instanceId: string;
 }
@@ -41,15 +50,13 @@ const TYPES = ['DataplaneInsight', 'ZoneIngressInsight', 'ZoneEgressInsight'] as
 export class ProxyInsights {
   readonly #parts: Parts;
   readonly #known = new Map<string, Known>();
-  /** Streams that an earlier life of this control plane left open. */
-  readonly #leftOpen = new Set<string>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    for (const type of TYPES)
-      for (const { mesh, name, spec } of parts.insights.list(type)) this.#recall({ type, mesh, name }, spec);
+    this.#closeLeftOpen();
+    parts.leadership.onChange(() => this.#closeLeftOpen());
     parts.insights.onChange(({ entries }) => {
-      for (const { key, resource } of entries) if (!resource || !this.#isHere(key)) this.#known.delete(keyText(key));
+      for (const { key, resource } of entries) this.#told(key, resource?.spec);
     });
   }
 
@@ -58,9 +65,10 @@ export class ProxyInsights {
     const { clock, entropy, instanceId } = this.#parts;
     const insight = { ...key, type: insightOf(key.type) as ResourceType };
     const subscription = new ProxySubscription(clock, entropy.uuid(), instanceId, version);
-    const before = this.#known.get(keyText(insight))?.subscriptions ?? [];
+    const before = this.#subscriptionsOf(insight);
+    const [open, over] = [before.filter((one) => one.isOpen), before.filter((one) => !one.isOpen)];
     this.#known.set(keyText(insight), {
-      subscriptions: [...before, subscription].slice(-REMEMBERED),
+      subscriptions: [...over.slice(-1), ...open, subscription],
       metadata: { credential: shown(credential) },
     });
     this.#write(insight, { soon: true });
@@ -76,29 +84,71 @@ export class ProxyInsights {
     };
   }
 
-  #isHere(key: ResourceKey): boolean {
-    return this.#known.get(keyText(key))?.subscriptions.some(({ isOpen }) => isOpen) ?? false;
+  /** Whether a proxy has a stream at another replica of this control plane, as far as that is known here. */
+  isElsewhere({ key }: ProxyId): boolean {
+    const { insights, instanceId } = this.#parts;
+    const insight = insights.get({ ...key, type: insightOf(key.type) as ResourceType });
+    return openOf(insight?.spec).some(({ controlPlaneInstanceId: at }) => at !== instanceId);
   }
 
-  #recall(key: ResourceKey, { subscriptions }: InsightSpec): void {
-    const open = subscriptions?.filter(({ disconnectTime }) => disconnectTime === undefined) ?? [];
-    for (const { id } of open) this.#leftOpen.add(id);
-    if (open.length > 0) this.#write(key, { soon: true });
+  /** Hears what is stored now. A replica that leads may have taken this one for dead, for as long as it did not know it. */
+  #told(key: ResourceKey, spec: InsightSpec | undefined): void {
+    const here = this.#subscriptionsOf(key).filter(({ isOpen }) => isOpen);
+    if (!spec || here.length === 0) return void this.#known.delete(keyText(key));
+    const told = new Set(openOf(spec).map(({ id }) => id));
+    if (here.slice(-REMEMBERED).some(({ id }) => !told.has(id))) this.#write(key, { soon: true });
   }
 
-  #write(key: ResourceKey, when: { readonly soon: boolean }): void {
-    this.#parts.insights.update(key, (stored) => this.#merged(this.#known.get(keyText(key)), stored), when);
+  #subscriptionsOf(key: ResourceKey): readonly ProxySubscription[] {
+    return this.#known.get(keyText(key))?.subscriptions ?? [];
   }
 
-  #merged(known: Known | undefined, stored: InsightSpec | undefined): Spec {
+  /** Streams of a replica, or an earlier life, that is dead: who leads writes down that they are over. */
+  #closeLeftOpen(): void {
+    const { insights, leadership } = this.#parts;
+    if (!leadership.leads) return;
+    for (const type of TYPES)
+      for (const { mesh, name, spec } of insights.list(type))
+        if (openOf(spec).some((one) => this.#isLeftOpen({ type, mesh, name }, one)))
+          this.#write({ type, mesh, name }, { soon: true, fence: leadership.fence });
+  }
+
+  #isLeftOpen(key: ResourceKey, { id, controlPlaneInstanceId: at }: DiscoverySubscription): boolean {
+    const { leadership, instanceId } = this.#parts;
+    if (at !== instanceId) return !leadership.isAlive(at);
+    return !this.#subscriptionsOf(key).some((own) => own.id === id);
+  }
+
+  #write(key: ResourceKey, when: { readonly soon: boolean; readonly fence?: number | undefined }): void {
+    const closes = when.fence !== undefined || !this.#parts.insights.shared;
+    this.#parts.insights.update(key, (stored) => this.#merged(key, stored, closes), when);
+  }
+
+  /** @param closes what others left open; only who leads knows who lives */
+  #merged(key: ResourceKey, stored: InsightSpec | undefined, closes: boolean): Spec {
     const now = rfc3339(this.#parts.clock.wall());
-    const current = known?.subscriptions.map((subscription) => subscription.toSpec()) ?? [];
+    const known = this.#known.get(keyText(key));
+    const current = this.#subscriptionsOf(key).map((subscription) => subscription.toSpec());
     const ids = new Set(current.map(({ id }) => id));
     const earlier = (stored?.subscriptions ?? [])
       .filter(({ id }) => !ids.has(id))
-      .map((old) => (this.#leftOpen.has(old.id) ? { ...old, disconnectTime: old.disconnectTime ?? now } : old));
-    return { ...stored, ...known, subscriptions: [...earlier, ...current].slice(-REMEMBERED) };
+      .map((old) => (closes && isOpen(old) && this.#isLeftOpen(key, old) ? { ...old, disconnectTime: now } : old));
+    return { ...stored, ...known, subscriptions: [...earlier, ...current].sort(byAge).slice(-REMEMBERED) };
   }
+}
+
+function openOf(spec: InsightSpec | undefined): DiscoverySubscription[] {
+  return (spec?.subscriptions ?? []).filter(isOpen);
+}
+
+function isOpen({ disconnectTime }: DiscoverySubscription): boolean {
+  return disconnectTime === undefined;
+}
+
+/** What is over comes before what is not, so that it is forgotten first. */
+function byAge(one: DiscoverySubscription, other: DiscoverySubscription): number {
+  const age = ({ connectTime }: DiscoverySubscription) => parseRfc3339(connectTime) ?? 0;
+  return Number(isOpen(one)) - Number(isOpen(other)) || age(one) - age(other);
 }
 
 function shown({ expiresAt, ...credential }: CredentialInfo): Spec {

@@ -7,6 +7,8 @@ import { XDS_TYPES, type XdsType } from './xds/snapshot.js';
 /** What Kuma keeps of one stream (`kuma.mesh.v1alpha1.DiscoverySubscription`, JSON mapping). */
 export interface DiscoverySubscription extends Spec {
   readonly id: string;
+  readonly controlPlaneInstanceId: string;
+  readonly connectTime: string;
   /** Absent while the stream is open. */
   readonly disconnectTime?: string;
 }
@@ -27,7 +29,7 @@ const version = z
 export class ProxySubscription {
   readonly id: string;
   readonly #clock: Clock;
-  readonly #head: Spec;
+  readonly #head: Pick<DiscoverySubscription, 'id' | 'controlPlaneInstanceId' | 'connectTime'>;
   readonly #counts = new Map<XdsType, Counts>();
   #lastUpdateTime: string | undefined;
   #disconnectTime: string | undefined;

@@ -2,10 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Cancel, type Clock, ControlPlaneError, type Log } from '@koguma/core';
 import { keyText, type Resource, type ResourceKey, type ResourceManager, type ResourceView } from '@koguma/resources';
 import type { Claim, ProxyId } from './proxy.js';
+import type { ProxyInsights } from './proxy-insights.js';
 
 interface Parts {
   readonly manager: ResourceManager;
   readonly view: ResourceView;
+  readonly insights: Pick<ProxyInsights, 'isElsewhere'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly zone: string;
@@ -32,8 +34,9 @@ export class Registrations {
    * @param permit asked inside the transaction with what is stored then; what it throws refuses the whole
    * @returns what to call once the proxy has left
    */
-  async register({ type, key }: ProxyId, said: Claim, permit: (stored: Resource | undefined) => void): Promise<Cancel> {
+  async register(proxy: ProxyId, said: Claim, permit: (stored: Resource | undefined) => void): Promise<Cancel> {
     const { manager, view, zone } = this.#parts;
+    const { type, key } = proxy;
     const name = keyText(key);
     const stored = view.get(key);
     const wanted = {
@@ -43,7 +46,7 @@ export class Registrations {
     if (!isSame(stored, wanted)) await manager.put(key, wanted.spec, wanted.labels, { permit });
     this.#stay(name);
     this.#present.set(name, (this.#present.get(name) ?? 0) + 1);
-    return () => this.#left(key, wanted);
+    return () => this.#left(proxy, wanted);
   }
 
   /** Takes nothing away any more: proxies of a control plane that stops will come back. */
@@ -57,8 +60,8 @@ export class Registrations {
     this.#leaving.delete(name);
   }
 
-  #left(key: ResourceKey, brought: Claim): void {
-    const name = keyText(key);
+  #left(proxy: ProxyId, brought: Claim): void {
+    const name = keyText(proxy.key);
     const streams = this.#present.get(name);
     if (streams === undefined) return;
     if (streams > 1) return void this.#present.set(name, streams - 1);
@@ -68,7 +71,8 @@ export class Registrations {
       name,
       clock.after(delayMs, () => {
         this.#leaving.delete(name);
-        void this.#remove(key, brought);
+        // One that went over to another replica is that one's to take away.
+        if (!this.#parts.insights.isElsewhere(proxy)) void this.#remove(proxy.key, brought);
       }),
     );
   }

@@ -1,6 +1,14 @@
 import { Auth, joseCrypto, type RsaKey, readTokenRequest, secretSpec, type TokenKindName } from '@koguma/auth';
 import { ControlPlaneError, type Log, type LogFields, SeededEntropy, VirtualClock } from '@koguma/core';
-import { Insights, MemoryStore, type ResourceKey, ResourceManager, ResourceView, type Spec } from '@koguma/resources';
+import {
+  Insights,
+  Leadership,
+  MemoryStore,
+  type ResourceKey,
+  ResourceManager,
+  ResourceView,
+  type Spec,
+} from '@koguma/resources';
 import { expect, onTestFinished } from 'vitest';
 import { nextTurn } from './adapters/next-turn.js';
 import type { Inbox } from './ads-server.js';
@@ -82,8 +90,20 @@ export async function zoneUnderTest(
   await insights.load(['DataplaneInsight', 'ZoneIngressInsight', 'ZoneEgressInsight']);
   const writing = insights.run(stopping.signal);
   const entropy = new SeededEntropy(++lives);
-  const parts = { settings: all, auth, manager, view, insights, clock, entropy, log, instanceId: 'east-1' };
-  const dp = composeDpServer(parts);
+  const instanceId = `east-${lives - 1}`;
+  const leadership = new Leadership({ store, clock, log, instanceId });
+  const dp = composeDpServer({
+    settings: all,
+    auth,
+    manager,
+    view,
+    insights,
+    leadership,
+    clock,
+    entropy,
+    log,
+    instanceId,
+  });
   await auth.prepare(manager);
   await manager.ensure({ type: 'Mesh', mesh: '', name: 'default' }, {});
   onTestFinished(async () => {
@@ -95,6 +115,7 @@ export async function zoneUnderTest(
   return {
     clock,
     store,
+    instanceId,
     view,
     auth,
     manager,
