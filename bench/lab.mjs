@@ -17,6 +17,7 @@ let labs = 0;
 /** One control plane: a process of its own, on SQLite, like those that people run. */
 class ControlPlane {
   #child;
+  #log;
   #stopping = false;
 
   constructor(name, role, home, ports, env) {
@@ -27,8 +28,8 @@ class ControlPlane {
     this.proxies = `https://localhost:${ports.dp}`;
     this.authority = path.join(env.KOGUMA_TLS_CA_DIR, 'ca.crt');
     mkdirSync(home, { recursive: true });
-    const log = path.join(home, 'log');
-    const out = openSync(log, 'w');
+    this.#log = path.join(home, 'log');
+    const out = openSync(this.#log, 'w');
     const inherited = Object.entries(process.env).filter(([key]) => !/^(KUMA|KOGUMA)_/.test(key));
     this.#child = owned(
       spawn(process.execPath, [PROGRAMS[role], 'run'], {
@@ -50,12 +51,18 @@ class ControlPlane {
     closeSync(out);
     this.#child.once('exit', (code, signal) => {
       if (this.#stopping) return;
-      const said = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-10).join('\n');
+      const said = readFileSync(this.#log, 'utf8').trimEnd().split('\n').slice(-10).join('\n');
       giveUp(`${name} died (${signal ?? `exit code ${code}`}):\n${said}`);
     });
     const told = (what) => new Promise((resolve) => this.#child.on('message', (message) => what(message) && resolve()));
     this.serving = told(({ type }) => type === 'ready');
     this.ready = role === 'global' ? this.serving : told(({ state }) => state === 'in-sync');
+  }
+
+  /** The lines of its log with this message. */
+  logged(message) {
+    const lines = readFileSync(this.#log, 'utf8').split('\n');
+    return lines.filter((line) => line.includes(JSON.stringify(message))).map((line) => JSON.parse(line));
   }
 
   /** CPU seconds that its process has used, on all its threads. */

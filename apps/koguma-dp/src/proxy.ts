@@ -15,6 +15,8 @@ interface Parts {
 
 /** From one failure to the next it waits twice as long, up to the longest, and less by chance. */
 const SHORTEST_WAIT_MS = 1_000;
+/** Refused with a token that will be the same the next time: there is no hurry. */
+const HOPELESS_WAIT_MS = 5_000;
 const LONGEST_WAIT_MS = 30_000;
 /** A stream that lasted this long was a good one. */
 const GOOD_STREAM_MS = 10_000;
@@ -39,8 +41,9 @@ export class SimulatedProxy {
       const reason = await this.#live(instructions, signal);
       if (signal.aborted) break;
       if (this.#parts.clock.mono() - since >= GOOD_STREAM_MS) this.#failures = 0;
-      const event = reason.code === 'unauthenticated' || reason.code === 'access_denied' ? 'refused' : 'disconnected';
-      await this.#wait(event, reason, signal);
+      const isRefused = reason.code === 'unauthenticated' || reason.code === 'access_denied';
+      const shortest = isRefused && 'token' in instructions.credential ? HOPELESS_WAIT_MS : SHORTEST_WAIT_MS;
+      await this.#wait(isRefused ? 'refused' : 'disconnected', reason, signal, shortest);
     }
     this.#parts.tell('stopped', {});
   }
@@ -108,9 +111,10 @@ export class SimulatedProxy {
     event: 'no-bootstrap' | 'refused' | 'disconnected',
     { message }: Error,
     signal: AbortSignal,
+    shortest = SHORTEST_WAIT_MS,
   ): Promise<void> {
     const { clock, entropy, tell } = this.#parts;
-    const longest = Math.min(LONGEST_WAIT_MS, SHORTEST_WAIT_MS * 2 ** Math.min(this.#failures++, 16));
+    const longest = Math.min(LONGEST_WAIT_MS, shortest * 2 ** Math.min(this.#failures++, 16));
     const retryInMs = Math.round(longest * entropy.random());
     tell(event, { reason: message, retryInMs });
     await sleep(clock, retryInMs, signal);
