@@ -3,8 +3,9 @@ import { type Entropy, SeededEntropy } from '@koguma/core';
 import type { ControlPlaneClient } from '@koguma/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ControlPlaneProcess } from '../support/control-plane-process.js';
+import { freePort } from '../support/free-port.js';
 import { Ledger } from '../support/ledger.js';
-import { eventually, freePort, scratchFolder } from '../support/processes.js';
+import { eventually, scratchFolder } from '../support/processes.js';
 import { hasPostgres, ThrowawayCluster } from '../support/throwaway-cluster.js';
 
 const KILLS_OF_EACH = 25;

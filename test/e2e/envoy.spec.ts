@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { decodeToken } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { envoyBinary } from '../support/envoy-binary.js';
+import { freePort } from '../support/free-port.js';
 import { LabProcesses } from '../support/lab-processes.js';
-import { eventually, freePort, Program, ROOT, run } from '../support/processes.js';
+import { eventually, Program, ROOT, run } from '../support/processes.js';
 
 const OFFSET = 330;
 const PROXY_PORT = 6678 + OFFSET;

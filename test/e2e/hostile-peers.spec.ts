@@ -6,7 +6,8 @@ import { KDS_SYNC } from '../peer/kds-methods.js';
 import { type DiscoveryRequest, discoveryRequest, discoveryResponse, toStruct } from '../peer/messages.js';
 import { RawConnection, type RawStream } from '../peer/raw-connection.js';
 import { ControlPlaneProcess } from '../support/control-plane-process.js';
-import { eventually, freePort } from '../support/processes.js';
+import { freePort } from '../support/free-port.js';
+import { eventually } from '../support/processes.js';
 
 const MIB = 1024 * 1024;
 const LIST = 'zone-token-revocations';

@@ -4,7 +4,8 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ControlPlaneClient, decodeToken } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, Program, ROOT, scratchFolder } from '../support/processes.js';
+import { freePort } from '../support/free-port.js';
+import { Program, ROOT, scratchFolder } from '../support/processes.js';
 
 const KOGUMACTL = `${ROOT}/apps/kogumactl/bin/kogumactl.js`;
 const GLOBAL = `${ROOT}/apps/global-cp/bin/global-cp.js`;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { ControlPlaneClient } from '@koguma/testkit';
-import { freePort, Program, ROOT } from './processes.js';
+import { freePort } from './free-port.js';
+import { Program, ROOT } from './processes.js';
 
 type Env = Readonly<Record<string, string>>;
 

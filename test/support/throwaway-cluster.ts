@@ -1,13 +1,13 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, statfsSync } from 'node:fs';
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { Config } from '@koguma/core';
 import pg from 'pg';
+import { freePort } from './free-port.js';
 
 const HOST = '127.0.0.1';
 const USER = 'kuma';
@@ -175,12 +175,4 @@ function unprivileged(): { uid: number; gid: number } | undefined {
     } catch {}
   }
   throw new Error('PostgreSQL does not run as root, and there is no user "postgres" or "nobody" to run it as');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
