@@ -14,6 +14,14 @@ export class ContainerClient extends ControlPlaneClient {
     this.#token = token;
   }
 
+  /** Whether it answers at all: the port of a container is open before there is anybody behind it. */
+  serves(): Promise<boolean> {
+    return this.get('/').then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  }
+
   override call<B = Record<string, unknown>>(
     method: string,
     path: string,

@@ -113,7 +113,7 @@ describe('while things fail', () => {
       await revoke(left, token);
       for (const zone of ZONES) await eventuallyRefused(zone, token);
       await composition.docker('start', await composition.container(dead));
-      await eventually(() => answers(dead), `${dead} serves again`, HEALED_MS);
+      await eventually(() => cp(dead).serves(), `${dead} serves again`, HEALED_MS);
     }
   });
 
@@ -138,7 +138,7 @@ describe('while things fail', () => {
     await eventuallyOnline('east', ['web-1', 'web-2']);
 
     await composition.docker('restart', await composition.container('east'));
-    await eventually(() => answers('east'), 'east serves again', HEALED_MS);
+    await eventually(() => cp('east').serves(), 'east serves again', HEALED_MS);
     await expectTokensGoodEverywhere();
     await eventuallyOnline('east', ['web-1', 'web-2']);
     const { state, since } = await zoneReport(cp('east'));
@@ -289,15 +289,6 @@ async function globalsWordOn(zone: string) {
   const found = (await globalReport(cp('global-1'))).zones.find((one) => one.zone === zone);
   if (!found) throw new Error(`global does not know ${zone}`);
   return found;
-}
-
-function answers(name: (typeof CONTROL_PLANES)[number]): Promise<boolean> {
-  return cp(name)
-    .get('/')
-    .then(
-      ({ status }) => status === 200,
-      () => false,
-    );
 }
 
 async function dataplanesOf(name: (typeof CONTROL_PLANES)[number]): Promise<string[]> {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import * as fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { milliseconds } from '../api/connect.js';
 import type { GlobalOptions } from '../command-line.js';
@@ -22,6 +23,7 @@ interface Container {
   readonly name: string;
   /** Of the composition that it belongs to. */
   readonly project: string;
+  readonly isStarting: boolean;
 }
 
 const NAME_LABEL = 'koguma.control-plane';
@@ -29,6 +31,7 @@ const PROJECT_LABEL = 'com.docker.compose.project';
 const HTTPS_PORT = 5682;
 const CA_FILE = '/etc/koguma/ca.crt';
 const PREFIX = 'docker-';
+const POLL_MS = 500;
 
 /**
  * Writes a context for each control plane that runs in a container with the label `koguma.control-plane`, with its
@@ -38,8 +41,8 @@ const PREFIX = 'docker-';
  */
 export async function addFromDocker(options: FromDockerOptions, terminal: Terminal): Promise<void> {
   const file = configPath(options.configFile, terminal);
-  const containers = await containersOf(options.project, terminal);
   const timeoutMs = await milliseconds(options.apiTimeout);
+  const containers = await startedContainers(options.project, timeoutMs, terminal);
   const found = await Promise.all(containers.map((container) => inspect(container, path.dirname(file), terminal)));
   for (const { name, authority, apiServer } of found) {
     fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
@@ -56,9 +59,27 @@ export async function addFromDocker(options: FromDockerOptions, terminal: Termin
   if (first) terminal.out.write(`switched active Control Plane to "${first.name}"\n`);
 }
 
+/** Those that are just starting are waited for, so that this can be typed right after `docker-compose up -d`. */
+async function startedContainers(
+  project: string | undefined,
+  timeoutMs: number,
+  terminal: Terminal,
+): Promise<Container[]> {
+  const began = performance.now();
+  for (;;) {
+    const containers = await containersOf(project, terminal);
+    const starting = containers.filter(({ isStarting }) => isStarting).map(({ name }) => name);
+    if (starting.length === 0) return containers;
+    if (timeoutMs > 0 && performance.now() - began > timeoutMs) {
+      throw new Failure(`not ready yet: ${starting.join(', ')}`, 'See why: docker-compose logs');
+    }
+    await sleep(POLL_MS);
+  }
+}
+
 /** Those of one composition, by their names. */
 async function containersOf(project: string | undefined, terminal: Terminal): Promise<Container[]> {
-  const format = ['{{.ID}}', `{{.Label "${NAME_LABEL}"}}`, `{{.Label "${PROJECT_LABEL}"}}`].join('\t');
+  const format = ['{{.ID}}', `{{.Label "${NAME_LABEL}"}}`, `{{.Label "${PROJECT_LABEL}"}}`, '{{.Status}}'].join('\t');
   const filters = [NAME_LABEL, ...(project === undefined ? [] : [`${PROJECT_LABEL}=${project}`])];
   const listed = await docker(
     ['ps', '--format', format, ...filters.flatMap((label) => ['--filter', `label=${label}`])],
@@ -68,8 +89,8 @@ async function containersOf(project: string | undefined, terminal: Terminal): Pr
     .split('\n')
     .filter((line) => line !== '')
     .map((line): Container => {
-      const [id = '', name = '', of = ''] = line.split('\t');
-      return { id, name, project: of };
+      const [id = '', name = '', of = '', status = ''] = line.split('\t');
+      return { id, name, project: of, isStarting: status.includes('health: starting') };
     })
     .sort((one, other) => (one.name < other.name ? -1 : 1));
   const projects = [...new Set(containers.map((one) => one.project))].sort();
@@ -103,7 +124,7 @@ async function docker(args: readonly string[], { env }: Pick<Terminal, 'env'>): 
   } catch (error) {
     const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
     if (code === 'ENOENT') throw new Failure('there is no docker here', 'Install it, or put it on the PATH.');
-    const said = stderr.trim().split('\n').at(-1) || `exit code ${String(code)}`;
+    const said = stderr.trim().split('\n', 1)[0] || `exit code ${String(code)}`;
     throw new Failure(`docker ${args.slice(0, 2).join(' ')}: ${said}`, 'Is the composition up? See: docker-compose ps');
   }
 }
