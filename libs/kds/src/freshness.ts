@@ -1,6 +1,7 @@
 import { type Cancel, type Clock, rfc3339 } from '@koguma/core';
 import type { ResourceType } from '@koguma/resources';
 import { type GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
+import { lagOf } from './sender.js';
 import { millisecondsOf } from './wire.js';
 
 /** As on the other side: so many intervals, and what is known here counts as old. */
@@ -36,6 +37,8 @@ export interface TypeFreshness {
   readonly applied: number | null;
   readonly appliedAt: string | null;
   readonly lagMs: number;
+  /** Since when what is here is old, as far as global has told; null when it is not. */
+  readonly staleSince: string | null;
   readonly lastError: string | null;
 }
 
@@ -117,13 +120,12 @@ export class Freshness {
   }
 
   types(): TypeFreshness[] {
-    const now = this.#clock.mono();
     return [...this.#types].map(([type, { told, revision, at, behindSince, error }]) => ({
       type,
       written: told ?? null,
       applied: revision,
       appliedAt: at === undefined ? null : rfc3339(at),
-      lagMs: behindSince === undefined ? 0 : Math.round(now - behindSince),
+      ...lagOf(this.#clock, behindSince),
       lastError: error ?? null,
     }));
   }

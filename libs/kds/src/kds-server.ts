@@ -141,8 +141,14 @@ export class KdsServer implements KdsEndpoint {
 
   /** For `GET /koguma/sync`: each zone that is known, whether it is connected, and how far it is with each type. */
   report(): object {
-    const { view } = this.#parts;
-    return { mode: 'global', revision: view.revision, zones: view.list('Zone').map((zone) => this.#statusOf(zone)) };
+    const { view, outbox } = this.#parts;
+    const written = Object.fromEntries(outbox.types.map((type) => [type, outbox.latest(type)]));
+    return { mode: 'global', revision: view.revision, written, zones: this.zones() };
+  }
+
+  /** How each zone that is known stands. */
+  zones(): ZoneStatus[] {
+    return this.#parts.view.list('Zone').map((zone) => this.#statusOf(zone));
   }
 
   #statusOf({ name, spec }: { readonly name: string; readonly spec: { readonly enabled?: unknown } }): ZoneStatus {

@@ -41,6 +41,8 @@ export interface TypeReport {
   readonly appliedAt: string | null;
   /** For how long something written has not been applied, in milliseconds. */
   readonly lagMs: number;
+  /** Since when what the peer has is old; null when nothing newer was written. */
+  readonly staleSince: string | null;
   /** What the peer refused last, or what it is not sent at all, with the reason. */
   readonly lastError: string | null;
 }
@@ -111,7 +113,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
       sentAt: timeText(progress.sentAt),
       applied: progress.applied ?? null,
       appliedAt: timeText(progress.appliedAt),
-      lagMs: progress.behindSince === undefined ? 0 : Math.round(this.#parts.clock.mono() - progress.behindSince),
+      ...lagOf(this.#parts.clock, progress.behindSince),
       lastError: progress.lastError ?? this.#parts.outbox.trouble(type)?.slice(0, LONGEST_ERROR) ?? null,
     }));
   }
@@ -202,6 +204,13 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
       this.#pump(type, progress);
     });
   }
+}
+
+/** How old something is, and since when. @param since on `mono`; undefined for what is not old */
+export function lagOf(clock: Clock, since: number | undefined): { lagMs: number; staleSince: string | null } {
+  if (since === undefined) return { lagMs: 0, staleSince: null };
+  const lagMs = Math.round(clock.mono() - since);
+  return { lagMs, staleSince: rfc3339(Math.round(clock.wall()) - lagMs) };
 }
 
 function timeText(wall: number | undefined): string | null {
