@@ -23,14 +23,26 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
     await ports.store.close();
     throw error;
   });
-  const { manager, auth, link, view, instanceId, tasks } = zone;
+  const { manager, auth, keys, link, view, instanceId, tasks } = zone;
   const { name } = config.multizone.zone;
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'zone', zone: name, hostname, instanceId, version: VERSION, clusterId } as const;
   const settings = { maxBodySize: config.koguma.http.maxBodySize };
   const shown = maskConfig(config);
   const sync = link ?? standAlone(zone, name);
-  const api = { identity, manager, view, auth, sync, certificates, clock: ports.clock, log, config: shown, settings };
+  const api = {
+    identity,
+    manager,
+    view,
+    auth,
+    sync,
+    keys,
+    certificates,
+    clock: ports.clock,
+    log,
+    config: shown,
+    settings,
+  };
 
   const adapter = createApiAdapter(settings);
   const app = await NestFactory.create(AppModule.with(api), adapter, { logger: false, abortOnError: false });

@@ -97,7 +97,7 @@ export class Freshness {
       else known.behindSince = undefined;
     }
     this.#look();
-    return this.#report();
+    return this.report();
   }
 
   /** A response was applied: all of it or, with an error, in part. */
@@ -173,7 +173,8 @@ export class Freshness {
     return missing && `global has a newer ${missing[0]}, and it does not come`;
   }
 
-  #report(): ZoneReport {
+  /** What was applied, as global is told of it. */
+  report(): ZoneReport {
     const applied = [...this.#types].flatMap(([type, { revision, at, error }]) =>
       revision === null || at === undefined
         ? []

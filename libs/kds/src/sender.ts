@@ -57,6 +57,8 @@ interface Parts {
   readonly log: Log;
   /** Told of each response and answer. */
   readonly counted?: (type: ResourceType, outcome: Outcome) => void;
+  /** Told up to which revision the peer was sent a type, and has applied it. */
+  readonly reached?: (type: ResourceType, what: 'sent' | 'applied', revision: number) => void;
   /** Told what the peer says of itself in its first request. */
   readonly introduced?: (metadata: Readonly<Record<string, unknown>>) => void;
   /** Comes once and last. */
@@ -167,6 +169,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
     progress.behindSince ??= progress.waitingSince;
     progress.waitingSince = undefined;
     this.#parts.counted?.(type, 'sent');
+    this.#parts.reached?.(type, 'sent', response.to);
     this.#parts.send.send(response.bytes);
   }
 
@@ -187,6 +190,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
     progress.applied = to;
     progress.behindSince = undefined;
     progress.appliedAt = this.#parts.clock.wall();
+    this.#parts.reached?.(type, 'applied', to);
   }
 
   /** What a peer refuses is never counted as applied, and is offered again; newer changes do not wait for it. */
