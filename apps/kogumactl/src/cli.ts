@@ -4,6 +4,7 @@ import { examples, sayWhereHelpIs } from './command-line.js';
 import { addConfig } from './config/commands.js';
 import { addDelete } from './delete/commands.js';
 import { Failure } from './failure.js';
+import { addFaults } from './faults/commands.js';
 import { addGenerate } from './generate/commands.js';
 import { addGet } from './get/commands.js';
 import { addInspect } from './inspect/commands.js';
@@ -57,6 +58,7 @@ function commands(terminal: Terminal): Command {
   addSync(program, terminal);
   addKeys(program, terminal);
   addTimeline(program, terminal);
+  addFaults(program, terminal);
   addVersion(program, terminal);
   sayWhereHelpIs(program, 'npx kogumactl');
   return program;

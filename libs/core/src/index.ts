@@ -1,4 +1,5 @@
 export { expandHome, type Machine, type Running, runCommand } from './adapters/command.js';
+export { FaultyWire, type Lane, type LaneFault, WHOLE_WIRE, type WireFault } from './adapters/faulty-wire.js';
 export { askOverHttps, type HttpsAnswer } from './adapters/https.js';
 export { HANDSHAKE_TIMEOUT_MS, type ListenAddress, Listener } from './adapters/listener.js';
 export { pinoLog } from './adapters/pino-log.js';
