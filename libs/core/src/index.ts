@@ -24,6 +24,7 @@ export {
 } from './errors.js';
 export { type Log, type LogFields, SILENT } from './log.js';
 export { oddMember } from './odd-member.js';
+export { ShiftableClock } from './shiftable-clock.js';
 export { type Task, Tasks } from './tasks.js';
 export { type CertificateOrder, makeSelfSigned } from './tls/adapters/issue.js';
 export { Certificates, certificatesFrom, type TlsIdentity } from './tls/certificates.js';
