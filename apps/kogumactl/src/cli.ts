@@ -8,6 +8,7 @@ import { addGenerate } from './generate/commands.js';
 import { addGet } from './get/commands.js';
 import { addInspect } from './inspect/commands.js';
 import { addLab, addUp } from './lab/commands.js';
+import { addScenario } from './scenario/commands.js';
 import type { Terminal } from './terminal.js';
 import { addVersion } from './version/command.js';
 
@@ -51,6 +52,7 @@ function commands(terminal: Terminal): Command {
   addApply(program, terminal);
   addDelete(program, terminal);
   addGenerate(program, terminal);
+  addScenario(program, terminal);
   addVersion(program, terminal);
   sayWhereHelpIs(program, 'npx kogumactl');
   return program;
