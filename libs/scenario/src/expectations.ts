@@ -84,14 +84,18 @@ function stateOf(stage: Stage, { name, is, because }: NonNullable<Expectation['p
 
 function statusOf(stage: Stage, { zone, is, lagOver }: NonNullable<Expectation['status']>): Look {
   const limit = lagOver === undefined ? undefined : milliseconds(lagOver);
+  const wanted = typeof is === 'string' ? [is] : is;
   return {
-    wanted: `global should show ${stage.zoneName(zone)} as ${is}${lagOver ? ` and older than ${lagOver}` : ''}`,
+    wanted: `global should show ${stage.zoneName(zone)} as ${wanted.join(' or ')}${lagOver ? ` and older than ${lagOver}` : ''}`,
     now: async () => {
       const { body } = await stage.client('global').get<{ zones: StatusRow[] }>('/koguma/sync');
       const row = body.zones.find((one) => one.zone === zone);
       const lag = row?.lagMs ?? null;
       const found = `global shows ${zone} as ${row?.state}${lag === null ? '' : `, ${shown(lag)} old`}${row?.reason ? ` (${row.reason})` : ''}`;
-      return { holds: row?.state === is && (limit === undefined || (lag !== null && lag > limit)), found };
+      return {
+        holds: wanted.some((state) => state === row?.state) && (limit === undefined || (lag !== null && lag > limit)),
+        found,
+      };
     },
   };
 }

@@ -15,6 +15,7 @@ const kind = z.enum(TOKEN_KIND_NAMES, `must be one of ${TOKEN_KIND_NAMES.join(',
 const duration = text
   .refine((written) => isDuration(written), 'must be a duration: 721h, 10m, 1.5s')
   .describe('a duration: 721h, 10m, 1.5s');
+const status = z.enum(['Online', 'Stale', 'Offline'], 'must be Online, Stale or Offline');
 const labels = z.record(z.string(), z.string('must be a text'), 'must be an object of texts');
 const env = labels.describe('environment of control planes: KUMA_…, KOGUMA_…');
 
@@ -62,7 +63,7 @@ const expectation = choice(
     status: z
       .strictObject({
         zone,
-        is: z.enum(['Online', 'Stale', 'Offline'], 'must be Online, Stale or Offline'),
+        is: z.union([status, z.array(status).min(1)], 'must be Online, Stale or Offline, or a list of them'),
         lagOver: duration.optional().describe('what it has is older than this'),
       })
       .describe('how a zone stands, as global sees it'),
