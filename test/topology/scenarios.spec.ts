@@ -60,7 +60,7 @@ describe('the scenarios that are shipped', () => {
 describe('a run', () => {
   it('is the same again with the same seed, and another with another', async () => {
     const trace = async (seed: number) =>
-      (await runScenario(read('rotation-slow-zone-race.yaml'), { seed, stopwatch })).timeline;
+      (await runScenario(read('revoke-during-partition-then-heal.yaml'), { seed, stopwatch })).timeline;
     const [first, again, other] = [await trace(3), await trace(3), await trace(4)];
     expect(again).toEqual(first);
     expect(other).not.toEqual(first);

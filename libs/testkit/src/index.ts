@@ -1,4 +1,5 @@
 export { LOCALHOST_CERT_FILE } from './certificate.js';
+export { type Address, ConnectedLab, type ConnectOptions, connectLab } from './connected-lab.js';
 export {
   type Answer,
   type CallOptions,

@@ -35,7 +35,7 @@ export interface UntilOptions {
 
 /** How much virtual time a condition may take when nobody says. */
 const USUAL_LIMIT = '1m';
-/** Keys are brought to a lab, too, and chance must not depend on how often a control plane was started. */
+/** So many lives of control planes, links and proxies have chances that no other seed has. */
 const SEEDS_APART = 1_000;
 
 /** A control plane of a lab on virtual time. */
@@ -119,7 +119,7 @@ export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>
         this.#node(name, () => this.serveZone(name, 'grpc://global:5685')),
       );
       const endpoint = () => (this.global.running ? this.global.served.endpoint : undefined);
-      this.#links.set(name, new LabLink(endpoint, this.#time, this.#chance));
+      this.#links.set(name, new LabLink(endpoint, this.#time, this.#newChance()));
     }
   }
 
@@ -137,7 +137,7 @@ export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>
   /** Starts a proxy of a zone. It goes on trying, on the time of the lab, until it is stopped. */
   startProxy(zone: string, options: ProxyOptions): LabProxy {
     const { dp: port } = this.zone(zone).served.ports;
-    const proxy = new LabProxy(options, { zone, port, clock: this.#time, entropy: this.#chance });
+    const proxy = new LabProxy(options, { zone, port, clock: this.#time, entropy: this.#newChance() });
     this.#proxies.add(proxy);
     return proxy;
   }
@@ -187,13 +187,16 @@ export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>
   }
 
   protected surroundings(name: string): Surroundings {
-    // A new life has its own chance, which does not depend on what others drew meanwhile.
-    const entropy = new SeededEntropy(this.#seed * SEEDS_APART + ++this.#lives);
-    return { clock: this.#clockOf(name), entropy, crypto: this.#crypto };
+    return { clock: this.#clockOf(name), entropy: this.#newChance(), crypto: this.#crypto };
   }
 
   protected dial(zone: string): Dial {
     return this.link(zone).dial;
+  }
+
+  /** For each life one of its own, which does not depend on what others drew meanwhile. */
+  #newChance(): SeededEntropy {
+    return new SeededEntropy(this.#seed * SEEDS_APART + ++this.#lives);
   }
 
   #node<S extends ServedGlobal | ServedZone>(name: string, serve: () => Promise<S>): TimedNode<S> {
