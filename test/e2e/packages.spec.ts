@@ -32,6 +32,11 @@ beforeAll(async () => {
 afterAll(() => scratch.remove());
 
 describe('a project of others that installs the packages', () => {
+  it('is the one that the page about the test kit shows', async () => {
+    const [, shown] = /```js\n(.*?)```/s.exec(await readFile(join(ROOT, 'docs/testkit.md'), 'utf8')) ?? [];
+    expect(shown).toBe(await readFile(join(folder, 'test/failover.test.js'), 'utf8'));
+  });
+
   it('runs its tests in a lab, with node --test, and has them as JUnit', async () => {
     await npm(folder, 'test');
     const junit = await readFile(join(folder, 'tests.xml'), 'utf8');
@@ -41,7 +46,7 @@ describe('a project of others that installs the packages', () => {
 
   it('plays its scenario with kogumactl, and has that as JUnit and as a page', async () => {
     const out = await npm(folder, 'run', 'scenarios');
-    expect(out).toMatch(/^ok {4}compromised-key .*\n1 passed, 0 failed, seed 1/m);
+    expect(out).toMatch(/^ok {5}compromised-key .*\n1 passed, 0 failed, seed 1/m);
     expect(await readFile(join(folder, 'scenarios.xml'), 'utf8')).toContain('failures="0"');
     expect(await readFile(join(folder, 'scenarios.html'), 'utf8')).toContain('<h2>compromised-key</h2>');
   });

@@ -36,13 +36,13 @@ describe('kogumactl scenario run', () => {
     const { code, out, err } = await user.run('scenario', 'run', story(STORY), '--seed', '7');
     expect([code, err]).toEqual([0, '']);
     expect(out).toMatch(
-      /^ok {4}story {38}5 steps, 2\.0 h of the lab in [\d.]+ m?s\n1 passed, 0 failed, seed 7, in [\d.]+ m?s\n$/,
+      /^ok {5}story {38}5 steps, 2\.0 h of the lab in [\d.]+ m?s\n1 passed, 0 failed, seed 7, in [\d.]+ m?s\n$/,
     );
   });
 
   it('prints each step with --verbose, at its time of the lab and with its line', async () => {
     const out = await user.ok('scenario', 'run', story(STORY), '--verbose');
-    expect(out).toMatch(/ {2}· {8}0 ms {2}issues a dataplane token for web-1, t1, with key 1 \(line 6\)\n/);
+    expect(out).toMatch(/ {2}· {9}0 ms {2}issues a dataplane token for web-1, t1, with key 1 \(line 6\)\n/);
     expect(out).toMatch(/web-1 is connected.* \(line 9\)\n/);
   });
 
@@ -56,7 +56,7 @@ describe('kogumactl scenario run', () => {
     const file = story(FAILING);
     const { code, out, err } = await user.run('scenario', 'run', file);
     expect(code).toBe(1);
-    expect(out).toContain(`      ${file}:11:5: t1 should be refused at east within 5s: t1 is accepted at east\n`);
+    expect(out).toContain(`       ${file}:11:5: t1 should be refused at east within 5s: t1 is accepted at east\n`);
     expect(err).toBe(
       `Error: 1 of 1 runs failed\nPlay one again: npx kogumactl scenario run ${file} --seed 1 --verbose\n`,
     );

@@ -57,15 +57,15 @@ async function play(
   { verbose = false }: Options,
   { out }: Terminal,
 ): Promise<ScenarioOutcome> {
-  if (verbose) out.write(`      ${scenario.scenario.name}: ${scenario.scenario.about}\n`);
+  if (verbose) out.write(`       ${scenario.scenario.name}: ${scenario.scenario.about}\n`);
   const onStep = ({ at, text, passed, line }: StepOutcome) => {
-    if (verbose) out.write(`${passed ? '  ·   ' : '  ✗   '}${shown(at).padStart(9)}  ${text} (line ${line})\n`);
+    if (verbose) out.write(`${passed ? '  ·    ' : '  ✗    '}${shown(at).padStart(9)}  ${text} (line ${line})\n`);
   };
   const outcome = await runScenario(scenario, { seed, stopwatch: () => performance.now(), onStep });
   const { name, passed, steps, labMs, wallMs, failures, file } = outcome;
   const told = `${steps.length} steps, ${shown(labMs)} of the lab in ${shown(wallMs)}`;
-  out.write(`${passed ? 'ok    ' : 'FAILED'}${name.padEnd(42)} ${told}\n`);
-  for (const { line, column, message } of failures) out.write(`      ${file}:${line}:${column}: ${message}\n`);
+  out.write(`${passed ? 'ok     ' : 'FAILED '}${name.padEnd(42)} ${told}\n`);
+  for (const { line, column, message } of failures) out.write(`       ${file}:${line}:${column}: ${message}\n`);
   return outcome;
 }
 
