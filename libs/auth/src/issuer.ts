@@ -1,6 +1,7 @@
 import { type Clock, ControlPlaneError, type Entropy, epochSeconds, invalid } from '@koguma/core';
 import { LABEL } from '@koguma/resources';
 import type { RsaKey, TokenCrypto } from './crypto.js';
+import type { IssuedTokens } from './issued-tokens.js';
 import type { SecretKeys, StoredKey } from './signing-keys.js';
 import { type Identity, type TokenKindName, type TokenRequest, tokenKind } from './token-kinds.js';
 import { LONGEST_TOKEN } from './token-reader.js';
@@ -21,9 +22,11 @@ interface Parts extends SigningPorts {
   readonly enabled: (kind: TokenKindName) => boolean;
   /** Says why a key may be missing here and where to go; '' when there is nothing to add. */
   readonly hint: (kind: TokenKindName) => string;
+  /** Counts what is issued, where that is wanted. */
+  readonly issued?: IssuedTokens | undefined;
 }
 
-/** Makes tokens. Nothing of them is stored. */
+/** Makes tokens. Nothing of them is stored; where it is wanted, they are counted. */
 export class TokenIssuer {
   readonly #parts: Parts;
 
@@ -36,7 +39,10 @@ export class TokenIssuer {
    * @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled`, `invalid`
    */
   async issue(kind: TokenKindName, { identity, mesh }: TokenRequest, validForSeconds: number): Promise<string> {
-    return makeToken(this.signer(kind, mesh), identity, validForSeconds, this.#parts);
+    const signer = this.signer(kind, mesh);
+    const token = await makeToken(signer, identity, validForSeconds, this.#parts);
+    this.#parts.issued?.record(signer, epochSeconds(this.#parts.clock) + validForSeconds);
+    return token;
   }
 
   /** The key that signs now. @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled` */

@@ -14,8 +14,8 @@ export interface TopologyOptions {
   readonly zones?: readonly string[];
   /** Environment of all control planes (`KUMA_…`, `KOGUMA_…`), over the lab's own. */
   readonly env?: Env | undefined;
-  /** Opens the store of a control plane each time that it starts; memory that survives a stop when left out. */
-  readonly openStore?: ((name: string) => Promise<ResourceStore>) | undefined;
+  /** Opens the store of a control plane each time that it starts; memory that survives a stop when left out, or undefined. */
+  readonly openStore?: ((name: string) => Promise<ResourceStore | undefined>) | undefined;
   /** Environment of single control planes, by name, over that of all. */
   readonly nodes?: Readonly<Record<string, Env>> | undefined;
   /** What the control planes of this lab log to; nowhere when left out. */

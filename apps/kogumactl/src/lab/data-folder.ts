@@ -17,6 +17,8 @@ type Place = Pick<Plan, 'name' | 'folder'>;
 const MARKER = '.koguma-lab';
 const RECORD = 'lab.json';
 const SOCKET = 'lab.sock';
+/** With what else the store keeps beside it. */
+const STORE = 'store.db';
 const OWNER_ONLY = 0o700;
 /** The shortest limit that systems have for a socket's path is 104 bytes, its closing zero included. */
 const LONGEST_SOCKET_PATH = 100;
@@ -93,6 +95,13 @@ export class DataFolder {
     const names = this.#folders();
     for (const name of names) fs.rmSync(path.join(this.dir, name), { recursive: true, force: true });
     return names;
+  }
+
+  /** Removes what one control plane has stored, as a lost disk would; its certificates stay. */
+  wipeStore({ name, folder }: Plan): void {
+    if (!this.#folders().includes(name)) return;
+    for (const file of fs.readdirSync(folder))
+      if (file.startsWith(STORE)) fs.rmSync(path.join(folder, file), { force: true });
   }
 
   /** Makes the folder of each control plane. The marker first: a folder of ours is never there without it. */

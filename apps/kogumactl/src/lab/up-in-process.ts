@@ -74,7 +74,7 @@ async function answer(crowd: Crowd, data: string, { command, name }: Request): P
   }
   if (command === 'stop') await crowd.stop(name);
   if (command === 'start') await crowd.start(name);
-  return { pid: process.pid, data, controlPlanes: crowd.status() };
+  return { pid: process.pid, data, faults: null, controlPlanes: crowd.status() };
 }
 
 function welcome(screen: Screen, crowd: Crowd, seconds: number): void {

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { parseArgs } from 'node:util';
+import type { Clock } from '../clock.js';
 import { loadConfig } from '../config/config.js';
 import type { Config } from '../config/settings.js';
 import type { Role } from '../config/table.js';
 import { ControlPlaneError } from '../errors.js';
 import type { Log } from '../log.js';
+import { ShiftableClock } from '../shiftable-clock.js';
 import { VERSION } from '../version.js';
 import { pinoLog } from './pino-log.js';
 import { systemClock } from './system-clock.js';
@@ -13,7 +15,7 @@ import { systemEntropy } from './system-entropy.js';
 
 /** What the machine gives to a control plane that runs as a process of its own. */
 export interface Machine {
-  readonly clock: typeof systemClock;
+  readonly clock: Clock;
   readonly entropy: typeof systemEntropy;
   readonly log: Log;
   readonly hostname: string;
@@ -82,7 +84,7 @@ async function serve(command: Command, config: Config, warnings: readonly string
   for (const warning of warnings) log.warn(warning);
   const stopped = stopRequest(log);
   const running = await command.start(config, {
-    clock: systemClock,
+    clock: clockOf(config),
     entropy: systemEntropy,
     log,
     hostname: hostname(),
@@ -95,6 +97,19 @@ async function serve(command: Command, config: Config, warnings: readonly string
   log.info('stopped');
   // Everything of ours has ended; what a library may still wait for (a dial, a timer) is nobody's business any more.
   process.exit(0);
+}
+
+/** In a lab, what supervises it may move the time; nobody else can, and nothing else is moved. */
+function clockOf({ koguma }: Config): Clock {
+  if (!koguma.lab || !process.send) return systemClock;
+  const clock = new ShiftableClock(systemClock);
+  process.on('message', (sent: unknown) => {
+    const { type, offsetMs, speed } = Object(sent) as Record<string, unknown>;
+    if (type !== 'clock' || !Number.isFinite(offsetMs) || !Number.isFinite(speed) || Number(speed) <= 0) return;
+    clock.pace(Number(speed));
+    clock.shift(Number(offsetMs) - clock.offset);
+  });
+  return clock;
 }
 
 /** Resolves at the first SIGINT or SIGTERM, or when the supervisor that started this process is gone. */
