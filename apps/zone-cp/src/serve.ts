@@ -1,4 +1,10 @@
-import { createApiAdapter, type HttpDoors, openHttpDoors, type SyncSource } from '@koguma/api-server';
+import {
+  type ApiServerParts,
+  createApiAdapter,
+  type HttpDoors,
+  openHttpDoors,
+  type SyncSource,
+} from '@koguma/api-server';
 import { Certificates, type Config, type Log, maskConfig, VERSION } from '@koguma/core';
 import { BootstrapServer, type DpDoor, doorCertificate, dpServerSettings, openDpDoor } from '@koguma/dp-server';
 import { clusterIdOf } from '@koguma/kds';
@@ -23,28 +29,10 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
     await ports.store.close();
     throw error;
   });
-  const { manager, auth, keys, link, view, instanceId, tasks } = zone;
-  const { name } = config.multizone.zone;
-  const clusterId = () => clusterIdOf(view);
-  const identity = { mode: 'zone', zone: name, hostname, instanceId, version: VERSION, clusterId } as const;
-  const settings = { maxBodySize: config.koguma.http.maxBodySize };
-  const shown = maskConfig(config);
-  const sync = link ?? standAlone(zone, name);
-  const api = {
-    identity,
-    manager,
-    view,
-    auth,
-    sync,
-    keys,
-    certificates,
-    clock: ports.clock,
-    log,
-    config: shown,
-    settings,
-  };
+  const { link, tasks } = zone;
+  const api = apiParts(config, zone, ports, hostname, certificates);
 
-  const adapter = createApiAdapter(settings);
+  const adapter = createApiAdapter(api.settings);
   const app = await NestFactory.create(AppModule.with(api), adapter, { logger: false, abortOnError: false });
   let door: DpDoor | undefined;
   try {
@@ -63,6 +51,31 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
     await zone.stop();
     throw error;
   }
+}
+
+/** What the REST door of a zone needs. @param certificates where there is TLS */
+export function apiParts(
+  config: Config,
+  zone: Zone,
+  { clock, log }: ZonePorts,
+  hostname: string,
+  certificates?: Certificates,
+): ApiServerParts {
+  const { manager, auth, keys, link, view, instanceId } = zone;
+  const { name } = config.multizone.zone;
+  return {
+    identity: { mode: 'zone', zone: name, hostname, instanceId, version: VERSION, clusterId: () => clusterIdOf(view) },
+    manager,
+    view,
+    auth,
+    sync: link ?? standAlone(zone, name),
+    keys,
+    ...(certificates ? { certificates } : {}),
+    clock,
+    log: log.scope('api-server'),
+    config: maskConfig(config),
+    settings: { maxBodySize: config.koguma.http.maxBodySize },
+  };
 }
 
 async function openProxyDoor(config: Config, { dp }: Zone, certificates: Certificates, log: Log): Promise<DpDoor> {

@@ -27,8 +27,17 @@ async function labOf(command: Command, { env }: Terminal): Promise<Lab> {
   const { data, apiTimeout } = command.optsWithGlobals<Options>();
   const status = await askLab(dataPath(data, env), { command: 'status', name: '' });
   if (status.faults === null)
-    throw new Failure('this lab takes no faults: a control plane runs with KOGUMA_LAB=false', 'Start it without that.');
-  return { status, door: new ApiClient({ name: 'lab', apiServer: { url: status.faults }, mesh: undefined }, await milliseconds(apiTimeout)) };
+    throw new Failure(
+      'this lab takes no faults: its control planes run in one process, or one of them with KOGUMA_LAB=false',
+      'Start it with neither --in-process nor that.',
+    );
+  return {
+    status,
+    door: new ApiClient(
+      { name: 'lab', apiServer: { url: status.faults }, mesh: undefined },
+      await milliseconds(apiTimeout),
+    ),
+  };
 }
 
 export async function listFaults(command: Command, terminal: Terminal): Promise<void> {
@@ -82,7 +91,10 @@ export async function setControlPlane(
 ): Promise<void> {
   const { for: ttl } = command.optsWithGlobals<Options>();
   const { door } = await labOf(command, terminal);
-  await door.put(`/faults/control-planes/${encodeURIComponent(who)}`, { ...body, ...(ttl === undefined ? {} : { ttl }) });
+  await door.put(`/faults/control-planes/${encodeURIComponent(who)}`, {
+    ...body,
+    ...(ttl === undefined ? {} : { ttl }),
+  });
   const done: Readonly<Record<string, string>> = {
     crash: `crashed, starts again in ${ttl}`,
     restart: 'restarted',

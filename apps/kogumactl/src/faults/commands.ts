@@ -68,7 +68,9 @@ function addFault(program: Command, terminal: Terminal): void {
   lasting(onControlPlane('crash', 'kill a control plane, and start it again when the time is over')).action(
     act('crash', { crash: true }),
   );
-  onControlPlane('restart', 'end a control plane in order, and start it again').action(act('restart', { restart: true }));
+  onControlPlane('restart', 'end a control plane in order, and start it again').action(
+    act('restart', { restart: true }),
+  );
   onControlPlane('wipe', 'start a control plane again with an empty store').action(act('wipe', { wipe: true }));
 
   forLab(fault.command('reset'))

@@ -11,6 +11,9 @@ export interface LabRecord {
   readonly socket: string;
 }
 
+/** A folder, and the name that it goes by. */
+type Place = Pick<Plan, 'name' | 'folder'>;
+
 const MARKER = '.koguma-lab';
 const RECORD = 'lab.json';
 const SOCKET = 'lab.sock';
@@ -78,7 +81,7 @@ export class DataFolder {
   }
 
   /** Refuses folders that no lab has made. Changes nothing. */
-  check(plans: readonly Plan[]): void {
+  check(plans: readonly Place[]): void {
     const ours = this.#folders();
     for (const { name, folder } of plans) {
       if (ours.includes(name) || isFree(folder)) continue;
@@ -102,7 +105,7 @@ export class DataFolder {
   }
 
   /** Makes the folder of each control plane. The marker first: a folder of ours is never there without it. */
-  prepare(plans: readonly Plan[]): void {
+  prepare(plans: readonly Place[]): void {
     this.check(plans);
     const folders = [...new Set([...this.#folders(), ...plans.map(({ name }) => name)])];
     this.#write(MARKER, { about: ABOUT, folders });

@@ -52,7 +52,11 @@ export async function openFaultDoor(faults: Faults, port: number): Promise<Liste
   return Listener.open(server, { host: LOOPBACK, port, name: 'faults and clocks of the lab' });
 }
 
-async function handle(request: IncomingMessage, faults: Faults, routes: Readonly<Record<string, Route>>): Promise<object> {
+async function handle(
+  request: IncomingMessage,
+  faults: Faults,
+  routes: Readonly<Record<string, Route>>,
+): Promise<object> {
   refuseStrangers(request);
   const [path = ''] = (request.url ?? '').split('?', 1);
   const [, top, kind, who, ...more] = path.split('/').map((part) => decodeURIComponent(part));

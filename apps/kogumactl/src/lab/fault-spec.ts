@@ -38,10 +38,16 @@ const DIRECTIONS = ['to-zone', 'to-global'] as const;
 const linkFault = z
   .strictObject({
     cut: yes,
-    halfOpen: z.enum(DIRECTIONS, `must be ${DIRECTIONS.join(' or ')}: the direction in which nothing arrives`).optional(),
+    halfOpen: z
+      .enum(DIRECTIONS, `must be ${DIRECTIONS.join(' or ')}: the direction in which nothing arrives`)
+      .optional(),
     latency: short.optional(),
     jitter: short.optional(),
-    bandwidth: z.int('must be a whole number of bytes per second').min(1, 'must be 1 or more').max(MOST_BYTES).optional(),
+    bandwidth: z
+      .int('must be a whole number of bytes per second')
+      .min(1, 'must be 1 or more')
+      .max(MOST_BYTES)
+      .optional(),
     drop: z.number('must be a number').gt(0, 'must be above 0').max(1, 'must be at most 1, which is always').optional(),
     flap: z.strictObject({ up: short, down: short }, 'must be {"up": DURATION, "down": DURATION}').optional(),
     direction: z.enum(['both', ...DIRECTIONS], `must be both, ${DIRECTIONS.join(' or ')}`).default('both'),
@@ -129,7 +135,12 @@ interface Fault {
 
 function wireOf({ cut, halfOpen, flap, direction, ...slow }: Fault): WireFault {
   const lane = (towards: (typeof DIRECTIONS)[number]): LaneFault => {
-    const { latency = 0, jitter = 0, bandwidth = 0, drop = 0 } = direction === 'both' || direction === towards ? slow : {};
+    const {
+      latency = 0,
+      jitter = 0,
+      bandwidth = 0,
+      drop = 0,
+    } = direction === 'both' || direction === towards ? slow : {};
     const stalled = halfOpen === towards;
     return { stalled, latencyMs: latency, jitterMs: jitter, bytesPerSecond: bandwidth, drop };
   };

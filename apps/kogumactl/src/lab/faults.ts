@@ -98,7 +98,12 @@ export class Faults {
     for (const name of this.#names(who)) {
       if (what === 'crash') {
         if (this.#hands.isUp(name)) await this.#hands.kill(name);
-        this.#keep(`control plane ${name}`, what, ttlMs, () => void this.resetControlPlane(name).catch(() => undefined));
+        this.#keep(
+          `control plane ${name}`,
+          what,
+          ttlMs,
+          () => void this.resetControlPlane(name).catch(() => undefined),
+        );
       } else {
         this.#forget(`control plane ${name}`);
         if (this.#hands.isUp(name)) await this.#hands.stop(name);
@@ -172,8 +177,9 @@ export class Faults {
   #among(names: readonly string[], who: string, what: string): string[] {
     if (who === EVERYBODY) return [...names];
     if (names.includes(who)) return [who];
-    throw new Failure(`the lab has no ${what} ${JSON.stringify(who)}`, `Use one of ${[...names, EVERYBODY].join(', ')}.`);
+    throw new Failure(
+      `the lab has no ${what} ${JSON.stringify(who)}`,
+      `Use one of ${[...names, EVERYBODY].join(', ')}.`,
+    );
   }
 }
-
-

@@ -49,6 +49,8 @@ export interface Plan {
 
 const GLOBAL = 'global';
 const MAX_ZONES = 50;
+/** Each has two ends of a link and a port: three of the files that a process may have open. */
+export const MAX_ZONES_IN_PROCESS = 2_000;
 const PORTS = { dp: 5678, diagnostics: 5680, api: 5681, https: 5682, kds: 5685, faults: 5690 };
 const PORTS_PER_ZONE = 1000;
 const MAX_PORT = 65_535;
@@ -82,15 +84,15 @@ export function isName(name: string): boolean {
   return LABEL.test(name);
 }
 
-/** Reads `east,west`. */
-export function parseZones(list: string): string[] {
-  const zones = list.split(',').map((name) => name.trim());
-  if (zones.length > MAX_ZONES) {
-    throw Failure.usage(
-      `${zones.length} zones are too many: each is a process of its own, and zone i takes the ports from 5678 + ${PORTS_PER_ZONE} × i`,
-      `Name at most ${MAX_ZONES} zones.`,
-    );
-  }
+/** Reads `east,west`, or a count: `3` is `zone-1,zone-2,zone-3`. */
+export function parseZones(list: string, most = MAX_ZONES): string[] {
+  const count = /^\d{1,9}$/.test(list.trim()) ? Number(list) : undefined;
+  const zones =
+    count === undefined
+      ? list.split(',').map((name) => name.trim())
+      : Array.from({ length: Math.min(count, most + 1) }, (_, index) => `zone-${index + 1}`);
+  if (zones.length === 0) throw Failure.usage('0 zones are no lab', 'Ask for one at least, such as --zones 3.');
+  if (zones.length > most) throw tooMany(count ?? zones.length, most);
   for (const [index, name] of zones.entries()) {
     const quoted = JSON.stringify(name);
     if (!isName(name)) {
@@ -105,6 +107,15 @@ export function parseZones(list: string): string[] {
     }
   }
   return zones;
+}
+
+function tooMany(asked: number, most: number): Failure {
+  const each = `each is a process of its own, and zone i takes the ports from 5678 + ${PORTS_PER_ZONE} × i`;
+  if (most === MAX_ZONES) {
+    const todo = `Name at most ${most} zones, or let them share a process: --in-process.`;
+    return Failure.usage(`${asked} zones are too many: ${each}`, todo);
+  }
+  return Failure.usage(`${asked} zones are too many for one process`, `Ask for at most ${most}.`);
 }
 
 /** Reads `--config NAME=FILE`, each into a name and a path as it was written. */
@@ -198,7 +209,9 @@ function planOf(name: string, index: number, { data, memory, portOffset, configs
       role === 'global'
         ? { number: kds, purpose: 'the sync with zones (KDS)' }
         : { number: dp, purpose: 'its proxies' },
-      ...(hasFaults ? [{ number: faults, purpose: role === 'global' ? 'faults and clocks' : 'its link to global' }] : []),
+      ...(hasFaults
+        ? [{ number: faults, purpose: role === 'global' ? 'faults and clocks' : 'its link to global' }]
+        : []),
     ],
     api: `http://localhost:${api}`,
     wirePort: hasFaults && role === 'zone' ? faults : undefined,

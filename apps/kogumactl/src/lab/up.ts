@@ -233,7 +233,7 @@ function mustBeReadable(name: string, file: string): void {
 
 /** The script of an app of ours, beside what its package exports. */
 function programOf(app: string): string {
-  const main = fileURLToPath(new URL('main.js', import.meta.resolve(`@koguma/${app}`)));
+  const main = fileURLToPath(new URL('program/main.js', import.meta.resolve(`@koguma/${app}`)));
   if (!existsSync(main)) throw new Failure(`${app} is not built: there is no ${main}`, 'Build it with: npm run build');
   return main;
 }
