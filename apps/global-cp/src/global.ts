@@ -1,5 +1,5 @@
 import { Auth, authSettings, readOnlyReason, type TokenCrypto } from '@koguma/auth';
-import { type Clock, type Config, type Entropy, type Log, Tasks } from '@koguma/core';
+import { type Clock, type Config, type Entropy, EventLog, type Log, Tasks } from '@koguma/core';
 import {
   Admission,
   CLUSTER_ID_NAME,
@@ -40,6 +40,8 @@ export interface Global {
   readonly keys: KeyInventory;
   /** How revocations and keys reached the zones. */
   readonly timeline: Timeline;
+  /** What happened lately. */
+  readonly events: EventLog;
   readonly kds: KdsServer;
   /** What zones reach: `kds`, behind the check of who they are where there is one. */
   readonly endpoint: KdsEndpoint;
@@ -54,8 +56,10 @@ export interface Global {
 /** Puts a global control plane together: read from top to bottom, this is its architecture. */
 export async function composeGlobal(
   config: Config,
-  { store, clock, entropy, crypto, log }: GlobalPorts,
+  { store, clock, entropy, crypto, log: output }: GlobalPorts,
 ): Promise<Global> {
+  const events = new EventLog(clock);
+  const log = events.watch(output);
   const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
@@ -137,6 +141,7 @@ export async function composeGlobal(
     auth,
     keys: new KeyInventory({ auth, view, manager, controlPlane: 'global', kds }),
     timeline,
+    events,
     kds,
     endpoint,
     leadership,

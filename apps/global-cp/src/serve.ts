@@ -19,7 +19,7 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
     await ports.store.close();
     throw error;
   });
-  const { manager, auth, keys, timeline, kds, endpoint, view, instanceId, tasks } = global;
+  const { manager, auth, keys, timeline, events, kds, endpoint, view, instanceId, tasks } = global;
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'global', zone: undefined, hostname, instanceId, version: VERSION, clusterId } as const;
   const settings = { maxBodySize: config.koguma.http.maxBodySize };
@@ -32,6 +32,7 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
     sync: kds,
     keys,
     timeline,
+    events,
     certificates,
     clock: ports.clock,
     log,

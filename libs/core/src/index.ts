@@ -23,6 +23,7 @@ export {
   type Violation,
   violationsIn,
 } from './errors.js';
+export { EventLog, type LogEvent } from './event-log.js';
 export { type Log, type LogFields, SILENT } from './log.js';
 export { oddMember } from './odd-member.js';
 export { ShiftableClock } from './shiftable-clock.js';
