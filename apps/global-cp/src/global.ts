@@ -1,5 +1,5 @@
 import { Auth, authSettings, readOnlyReason, type TokenCrypto } from '@koguma/auth';
-import { type Clock, type Config, type Entropy, type Log, Tasks } from '@koguma/core';
+import { type Clock, type Config, type Entropy, type Log, type Observer, Tasks, UNOBSERVED } from '@koguma/core';
 import {
   Admission,
   CLUSTER_ID_NAME,
@@ -15,6 +15,7 @@ import {
   DEFAULT_MESH,
   Insights,
   Leadership,
+  observedStore,
   ResourceManager,
   type ResourceStore,
   ResourceView,
@@ -27,6 +28,8 @@ export interface GlobalPorts {
   readonly entropy: Entropy;
   readonly crypto: TokenCrypto;
   readonly log: Log;
+  /** Who watches it at work; nobody when left out. */
+  readonly observer?: Observer;
 }
 
 /** A global control plane without its doors. */
@@ -48,8 +51,9 @@ export interface Global {
 /** Puts a global control plane together: read from top to bottom, this is its architecture. */
 export async function composeGlobal(
   config: Config,
-  { store, clock, entropy, crypto, log }: GlobalPorts,
+  { store: unobserved, clock, entropy, crypto, log, observer = UNOBSERVED }: GlobalPorts,
 ): Promise<Global> {
+  const store = observedStore(unobserved, observer);
   const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
@@ -80,6 +84,7 @@ export async function composeGlobal(
     log: log.scope('auth'),
     settings,
     federated: false,
+    observer,
   });
   const manager = new ResourceManager({
     store,
@@ -111,6 +116,7 @@ export async function composeGlobal(
     clock,
     entropy,
     log: log.scope('kds'),
+    observer,
     tasks,
     instanceId,
     settings: {

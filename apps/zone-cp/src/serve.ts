@@ -1,5 +1,5 @@
-import { createApiAdapter, type HttpDoors, openHttpDoors, type SyncSource } from '@koguma/api-server';
-import { Certificates, type Config, type Log, maskConfig, VERSION } from '@koguma/core';
+import { createApiAdapter, type HttpDoors, Metrics, openHttpDoors, type SyncSource } from '@koguma/api-server';
+import { bothObserve, Certificates, type Config, type Log, maskConfig, UNOBSERVED, VERSION } from '@koguma/core';
 import { BootstrapServer, type DpDoor, doorCertificate, dpServerSettings, openDpDoor } from '@koguma/dp-server';
 import { clusterIdOf } from '@koguma/kds';
 import { NestFactory } from '@nestjs/core';
@@ -19,11 +19,13 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
   const log = ports.log.scope('api-server');
   const certificates = new Certificates({ config, clock: ports.clock, log: ports.log.scope('tls'), hostname });
   certificates.prepare();
-  const zone = await composeZone(config, ports).catch(async (error: unknown) => {
+  const metrics = new Metrics(ports.clock);
+  const observer = bothObserve(metrics, ports.observer ?? UNOBSERVED);
+  const zone = await composeZone(config, { ...ports, observer }).catch(async (error: unknown) => {
     await ports.store.close();
     throw error;
   });
-  const { manager, auth, link, view, instanceId, tasks } = zone;
+  const { manager, auth, link, view, dp, leadership, instanceId, tasks } = zone;
   const { name } = config.multizone.zone;
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'zone', zone: name, hostname, instanceId, version: VERSION, clusterId } as const;
@@ -32,13 +34,20 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
   const sync = link ?? standAlone(zone, name);
   const api = { identity, manager, view, auth, sync, certificates, clock: ports.clock, log, config: shown, settings };
 
-  const adapter = createApiAdapter(settings);
+  metrics.watch({ mode: 'zone', zone: name, version: VERSION }, () => ({
+    revision: view.revision.n,
+    leads: leadership.leads,
+    streams: { ads: dp.sessions.size, kds: link?.openStreams ?? 0 },
+    sync: sync.report(),
+  }));
+  const { clock, entropy } = ports;
+  const adapter = createApiAdapter({ ...settings, followers: { clock, entropy, log, observer } });
   const app = await NestFactory.create(AppModule.with(api), adapter, { logger: false, abortOnError: false });
   let door: DpDoor | undefined;
   try {
     door = await openProxyDoor(config, zone, certificates, ports.log);
-    const ready = () => link === undefined || link.state !== 'never-met';
-    const doors = await openHttpDoors(app, adapter, { config, certificates, ready, log });
+    const unready = () => link?.unready;
+    const doors = await openHttpDoors(app, adapter, { config, certificates, unready, metrics, log });
     tasks.start('tls: changed files', (signal) => certificates.run(signal));
     const { port, close } = door;
     const stop = async () => {

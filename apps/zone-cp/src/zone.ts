@@ -6,7 +6,9 @@ import {
   KUMA_VERSION,
   type Log,
   maskConfig,
+  type Observer,
   Tasks,
+  UNOBSERVED,
   VERSION,
 } from '@koguma/core';
 import { composeDpServer, type DpServer, dpServerSettings, membershipCheck } from '@koguma/dp-server';
@@ -27,6 +29,7 @@ import {
   Insights,
   isInsight,
   Leadership,
+  observedStore,
   ResourceManager,
   type ResourceStore,
   ResourceView,
@@ -41,6 +44,8 @@ export interface ZonePorts {
   readonly crypto: TokenCrypto;
   readonly log: Log;
   readonly dial: Dial;
+  /** Who watches it at work; nobody when left out. */
+  readonly observer?: Observer;
 }
 
 /** A zone control plane without its doors. */
@@ -64,8 +69,9 @@ export interface Zone {
 /** Puts a zone control plane together: read from top to bottom, this is its architecture. */
 export async function composeZone(
   config: Config,
-  { store, clock, entropy, crypto, log, dial }: ZonePorts,
+  { store: unobserved, clock, entropy, crypto, log, dial, observer = UNOBSERVED }: ZonePorts,
 ): Promise<Zone> {
+  const store = observedStore(unobserved, observer);
   const { name, globalAddress } = config.multizone.zone;
   const federated = globalAddress !== '';
   const settings = authSettings(config, crypto.parseKey);
@@ -100,6 +106,7 @@ export async function composeZone(
     settings,
     federated,
     hint,
+    observer,
   });
   const manager = new ResourceManager({
     store,
@@ -134,6 +141,7 @@ export async function composeZone(
       clock,
       entropy,
       log: log.scope('kds'),
+      observer,
       backoff: {
         baseMs: config.koguma.multizone.zone.reconnect.base,
         maxMs: config.koguma.multizone.zone.reconnect.max,

@@ -1,4 +1,12 @@
-import { type Clock, ControlPlaneError, type Entropy, epochSeconds, invalid } from '@koguma/core';
+import {
+  type Clock,
+  ControlPlaneError,
+  type Entropy,
+  epochSeconds,
+  invalid,
+  type Observer,
+  UNOBSERVED,
+} from '@koguma/core';
 import { LABEL } from '@koguma/resources';
 import type { RsaKey, TokenCrypto } from './crypto.js';
 import type { SecretKeys, StoredKey } from './signing-keys.js';
@@ -21,6 +29,7 @@ interface Parts extends SigningPorts {
   readonly enabled: (kind: TokenKindName) => boolean;
   /** Says why a key may be missing here and where to go; '' when there is nothing to add. */
   readonly hint: (kind: TokenKindName) => string;
+  readonly observer?: Observer | undefined;
 }
 
 /** Makes tokens. Nothing of them is stored. */
@@ -36,7 +45,12 @@ export class TokenIssuer {
    * @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled`, `invalid`
    */
   async issue(kind: TokenKindName, { identity, mesh }: TokenRequest, validForSeconds: number): Promise<string> {
-    return makeToken(this.signer(kind, mesh), identity, validForSeconds, this.#parts);
+    const { observer = UNOBSERVED } = this.#parts;
+    return observer.step('token issue', { kind }, (tell) => {
+      const signer = this.signer(kind, mesh);
+      tell({ kid: signer.kid });
+      return makeToken(signer, identity, validForSeconds, this.#parts);
+    });
   }
 
   /** The key that signs now. @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled` */

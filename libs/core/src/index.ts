@@ -2,6 +2,7 @@ export { expandHome, type Machine, type Running, runCommand } from './adapters/c
 export { askOverHttps, type HttpsAnswer } from './adapters/https.js';
 export { HANDSHAKE_TIMEOUT_MS, type ListenAddress, Listener } from './adapters/listener.js';
 export { pinoLog } from './adapters/pino-log.js';
+export { onBehalfOf, REQUEST_ID, requestId } from './adapters/request-id.js';
 export { sha256 } from './adapters/sha256.js';
 export { parseRfc3339, rfc3339, systemClock } from './adapters/system-clock.js';
 export { systemEntropy } from './adapters/system-entropy.js';
@@ -23,6 +24,7 @@ export {
   violationsIn,
 } from './errors.js';
 export { type Log, type LogFields, SILENT } from './log.js';
+export { bothObserve, type Facts, type Observer, type Step, UNOBSERVED } from './observer.js';
 export { oddMember } from './odd-member.js';
 export { type Task, Tasks } from './tasks.js';
 export { type CertificateOrder, makeSelfSigned } from './tls/adapters/issue.js';
