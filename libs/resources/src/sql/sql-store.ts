@@ -135,7 +135,7 @@ export class SqlStore implements ResourceStore {
       .map((row) => ({
         key: keyOf(row),
         resource: row.version === null ? undefined : resourceOf(row),
-        ...(row.request === null ? {} : { request: String(row.request) }),
+        ...(row.request === null ? {} : { request: row.request as string }),
       }));
     return { revision: { epoch, n }, reset: false, entries };
   }
