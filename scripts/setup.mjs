@@ -99,7 +99,7 @@ function lockfileMatchesManifests() {
   });
 }
 
-/** The files that decide what `tsc -b` makes, by name, size and time. */
+/** The files that decide what the build makes, by name, size and time. */
 function buildFingerprint() {
   const hash = createHash('sha256').update(process.version);
   const add = (file) => {
@@ -114,7 +114,7 @@ function buildFingerprint() {
       else if (!/\.(spec|contract)\.ts$/.test(entry.name)) add(file);
     }
   };
-  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.base.json']) add(file);
+  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.base.json', 'scripts/bundle.mjs']) add(file);
   for (const dir of workspaces()) {
     add(`${dir}/package.json`);
     add(`${dir}/tsconfig.json`);
@@ -234,6 +234,11 @@ async function build() {
   if (!ok) {
     process.stderr.write(`\n${output}`);
     throw new SetupError('The build failed.', 'Correct what the compiler says above, then run the command again.');
+  }
+  const bundled = await run(process.execPath, [path.join(ROOT, 'scripts', 'bundle.mjs')]);
+  if (!bundled.ok) {
+    process.stderr.write(`\n${bundled.output}`);
+    throw new SetupError('The programs could not be bundled.', 'Correct what the bundler says above.');
   }
   fs.mkdirSync(path.dirname(BUILT), { recursive: true });
   fs.writeFileSync(BUILT, fingerprint);

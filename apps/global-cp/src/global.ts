@@ -7,9 +7,11 @@ import {
   departuresToZones,
   type KdsEndpoint,
   KdsServer,
+  KeyInventory,
   Outbox,
   sizeLimit,
   stayingHomeWarning,
+  Timeline,
 } from '@koguma/kds';
 import {
   DEFAULT_MESH,
@@ -37,6 +39,10 @@ export interface Global {
   readonly manager: ResourceManager;
   readonly view: ResourceView;
   readonly auth: Auth;
+  /** Every key, and all that depends on it. */
+  readonly keys: KeyInventory;
+  /** How revocations and keys reached the zones. */
+  readonly timeline: Timeline;
   readonly kds: KdsServer;
   /** What zones reach: `kds`, behind the check of who they are where there is one. */
   readonly endpoint: KdsEndpoint;
@@ -107,7 +113,10 @@ export async function composeGlobal(
   const departures = departuresToZones(crypto.parseKey);
   const limit = config.multizone.global.kds.maxMsgSize;
   const outbox = new Outbox({ view, departures, limit, log: log.scope('kds') });
+  const zones = () => view.list('Zone').map((zone) => zone.name);
+  const timeline = new Timeline({ traces: auth.traces, view, clock, zones });
   const kds = new KdsServer({
+    timeline,
     manager,
     view,
     insights,
@@ -132,6 +141,8 @@ export async function composeGlobal(
     manager,
     view,
     auth,
+    keys: new KeyInventory({ auth, view, manager, controlPlane: 'global', kds }),
+    timeline,
     kds,
     endpoint,
     leadership,

@@ -21,7 +21,7 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
     await ports.store.close();
     throw error;
   });
-  const { manager, auth, kds, endpoint, view, leadership, instanceId, tasks } = global;
+  const { manager, auth, keys, timeline, kds, endpoint, view, leadership, instanceId, tasks } = global;
   metrics.watch({ mode: 'global', zone: '', version: VERSION }, () => ({
     revision: view.revision.n,
     leads: leadership.leads,
@@ -38,6 +38,8 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
     view,
     auth,
     sync: kds,
+    keys,
+    timeline,
     certificates,
     clock: ports.clock,
     log,

@@ -4,11 +4,15 @@ import { examples, sayWhereHelpIs } from './command-line.js';
 import { addConfig } from './config/commands.js';
 import { addDelete } from './delete/commands.js';
 import { Failure } from './failure.js';
+import { addFaults } from './faults/commands.js';
 import { addGenerate } from './generate/commands.js';
 import { addGet } from './get/commands.js';
 import { addInspect } from './inspect/commands.js';
+import { addKeys } from './keys/commands.js';
 import { addLab, addUp } from './lab/commands.js';
+import { addSync } from './sync/commands.js';
 import type { Terminal } from './terminal.js';
+import { addTimeline } from './timeline/commands.js';
 import { addVersion } from './version/command.js';
 
 /** Runs one command line, and answers with its exit code: 0, 1 when it failed, 2 when it was called wrongly. */
@@ -51,6 +55,10 @@ function commands(terminal: Terminal): Command {
   addApply(program, terminal);
   addDelete(program, terminal);
   addGenerate(program, terminal);
+  addSync(program, terminal);
+  addKeys(program, terminal);
+  addTimeline(program, terminal);
+  addFaults(program, terminal);
   addVersion(program, terminal);
   sayWhereHelpIs(program, 'npx kogumactl');
   return program;

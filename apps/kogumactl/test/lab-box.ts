@@ -53,16 +53,16 @@ setInterval(() => undefined, 1_000);
 export class LabBox implements Disposable {
   readonly dir = fs.realpathSync(fs.mkdtempSync(path.join(tmpdir(), 'kl-')));
   readonly data = path.join(this.dir, 'data');
-  readonly program = path.join(this.dir, 'app/node_modules/@koguma/global-cp/dist/main.js');
+  readonly program = path.join(this.dir, 'app/node_modules/@koguma/global-cp/dist/program/main.js');
   readonly #started: ChildProcess[] = [];
 
   constructor() {
     for (const app of ['global-cp', 'zone-cp']) {
       const folder = path.join(this.dir, 'app/node_modules/@koguma', app);
-      fs.mkdirSync(path.join(folder, 'dist'), { recursive: true });
+      fs.mkdirSync(path.join(folder, 'dist/program'), { recursive: true });
       fs.writeFileSync(path.join(folder, 'package.json'), '{"type":"module","exports":"./dist/index.js"}');
       fs.writeFileSync(path.join(folder, 'dist/index.js'), '');
-      fs.writeFileSync(path.join(folder, 'dist/main.js'), FAKE_CONTROL_PLANE);
+      fs.writeFileSync(path.join(folder, 'dist/program/main.js'), FAKE_CONTROL_PLANE);
     }
   }
 

@@ -1,2 +1,3 @@
 export { type ServedZone, serveZone } from './serve.js';
+export { type SleepingZone, serveSleepingZone } from './sleeping.js';
 export { composeZone, type Zone, type ZonePorts } from './zone.js';

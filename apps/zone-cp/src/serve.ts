@@ -1,4 +1,11 @@
-import { createApiAdapter, type HttpDoors, Metrics, openHttpDoors, type SyncSource } from '@koguma/api-server';
+import {
+  type ApiServerParts,
+  createApiAdapter,
+  type HttpDoors,
+  Metrics,
+  openHttpDoors,
+  type SyncSource,
+} from '@koguma/api-server';
 import { bothObserve, Certificates, type Config, type Log, maskConfig, UNOBSERVED, VERSION } from '@koguma/core';
 import { BootstrapServer, type DpDoor, doorCertificate, dpServerSettings, openDpDoor } from '@koguma/dp-server';
 import { clusterIdOf } from '@koguma/kds';
@@ -25,23 +32,17 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
     await ports.store.close();
     throw error;
   });
-  const { manager, auth, link, view, dp, leadership, instanceId, tasks } = zone;
-  const { name } = config.multizone.zone;
-  const clusterId = () => clusterIdOf(view);
-  const identity = { mode: 'zone', zone: name, hostname, instanceId, version: VERSION, clusterId } as const;
-  const settings = { maxBodySize: config.koguma.http.maxBodySize };
-  const shown = maskConfig(config);
-  const sync = link ?? standAlone(zone, name);
-  const api = { identity, manager, view, auth, sync, certificates, clock: ports.clock, log, config: shown, settings };
-
-  metrics.watch({ mode: 'zone', zone: name, version: VERSION }, () => ({
-    revision: view.revision.n,
-    leads: leadership.leads,
-    streams: { ads: dp.sessions.size, kds: link?.openStreams ?? 0 },
-    sync: sync.report(),
+  const { link, tasks } = zone;
+  const api = apiParts(config, zone, ports, hostname, certificates);
+  metrics.watch({ mode: 'zone', zone: config.multizone.zone.name, version: VERSION }, () => ({
+    revision: zone.view.revision.n,
+    leads: zone.leadership.leads,
+    streams: { ads: zone.dp.sessions.size, kds: link?.openStreams ?? 0 },
+    sync: api.sync.report(),
   }));
+
   const { clock, entropy } = ports;
-  const adapter = createApiAdapter({ ...settings, followers: { clock, entropy, log, observer } });
+  const adapter = createApiAdapter({ ...api.settings, followers: { clock, entropy, log, observer } });
   const app = await NestFactory.create(AppModule.with(api), adapter, { logger: false, abortOnError: false });
   let door: DpDoor | undefined;
   try {
@@ -60,6 +61,31 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
     await zone.stop();
     throw error;
   }
+}
+
+/** What the REST door of a zone needs. @param certificates where there is TLS */
+export function apiParts(
+  config: Config,
+  zone: Zone,
+  { clock, log }: ZonePorts,
+  hostname: string,
+  certificates?: Certificates,
+): ApiServerParts {
+  const { manager, auth, keys, link, view, instanceId } = zone;
+  const { name } = config.multizone.zone;
+  return {
+    identity: { mode: 'zone', zone: name, hostname, instanceId, version: VERSION, clusterId: () => clusterIdOf(view) },
+    manager,
+    view,
+    auth,
+    sync: link ?? standAlone(zone, name),
+    keys,
+    ...(certificates ? { certificates } : {}),
+    clock,
+    log: log.scope('api-server'),
+    config: maskConfig(config),
+    settings: { maxBodySize: config.koguma.http.maxBodySize },
+  };
 }
 
 async function openProxyDoor(config: Config, { dp }: Zone, certificates: Certificates, log: Log): Promise<DpDoor> {

@@ -17,12 +17,14 @@ import {
   clusterIdOf,
   type Dial,
   departuresToGlobal,
+  KeyInventory,
   mirrorOfGlobal,
   Outbox,
   PINGS,
   Syncer,
   ZoneInsights,
   ZoneLink,
+  ZoneVoice,
 } from '@koguma/kds';
 import {
   DEFAULT_MESH,
@@ -53,6 +55,8 @@ export interface Zone {
   readonly manager: ResourceManager;
   readonly view: ResourceView;
   readonly auth: Auth;
+  /** Every key, and all that depends on it here. */
+  readonly keys: KeyInventory;
   readonly insights: Insights;
   /** Undefined in a stand-alone zone, which has no global and owns its meshes and keys itself. */
   readonly link: ZoneLink | undefined;
@@ -136,6 +140,7 @@ export async function composeZone(
       }),
       manager,
       view,
+      voice: new ZoneVoice({ traces: auth.traces, issued: auth.issued, clock }),
       insights: new ZoneInsights({ insights, clock, leadership, instanceId }),
       leadership,
       clock,
@@ -178,6 +183,7 @@ export async function composeZone(
     manager,
     view,
     auth,
+    keys: new KeyInventory({ auth, view, manager, controlPlane: name }),
     insights,
     link,
     dp,

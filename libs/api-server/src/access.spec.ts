@@ -101,6 +101,8 @@ describe('access', () => {
     ['GET', '/global-secrets', 403, 403, 200],
     ['GET', '/globalsecrets/zone-token-signing-key-1', 403, 403, 200],
     ['GET', '/koguma/sync', 403, 403, 200],
+    ['GET', '/koguma/keys', 403, 403, 200],
+    ['GET', '/koguma/timeline', 403, 403, 200],
     ['POST', '/koguma/tokens/verify', 403, 403, 400],
     ['GET', '/koguma/capabilities', 403, 403, 200],
     ['GET', '/config', 403, 403, 200],

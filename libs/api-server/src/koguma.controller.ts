@@ -1,11 +1,12 @@
 import { type Capability, TOKEN_KIND_NAMES, tokenKind, type Verdict } from '@koguma/auth';
-import { invalid, violationsIn } from '@koguma/core';
+import { ControlPlaneError, invalid, violationsIn } from '@koguma/core';
 import { Controller, Get, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Needs } from './access-guard.js';
 import { FailsAs } from './error-filter.js';
 import { readJson } from './json-body.js';
+import { CAPABILITIES, KEYS, SYNC, TIMELINE, VERDICT } from './koguma-answers.js';
 import { type ApiServerParts, PARTS } from './parts.js';
 import { About } from './route-facts.js';
 
@@ -21,31 +22,13 @@ const question = z
     error: 'cannot be empty: keys of this kind of token are in meshes',
   });
 
-const VERDICT = z.object({
-  accepted: z.boolean(),
-  reason: z.string().optional(),
-  steps: z.array(z.object({ step: z.string(), ok: z.boolean(), detail: z.string() })),
-  identity: z.looseObject({}).optional().describe('the claims of the kind'),
-});
-const SYNC = z.looseObject({ mode: z.enum(['global', 'zone']), revision: z.object({ epoch: z.string(), n: z.int() }) });
-
-const kind = z.enum(TOKEN_KIND_NAMES);
-const elsewhere = z.array(z.enum(['global', 'zones'])).describe('where else it can be done with the same effect');
-const ability = z.object({ possible: z.boolean(), reason: z.string().optional(), elsewhere });
-const key = z.object({ kid: z.string(), thumbprint: z.string(), foundIn: z.string() });
-const CAPABILITIES = z.object({
-  mode: z.enum(['global', 'zone']),
-  zone: z.string().optional(),
-  tokens: z.array(
-    z.object({
-      kind,
-      mesh: z.string().optional(),
-      issue: ability.extend({ right: z.string(), signer: key.extend({ since: z.string() }).optional() }),
-      verify: z.object({ possible: z.boolean(), keys: z.array(key) }),
-      revoke: ability.extend({ list: z.object({ type: z.string(), name: z.string() }) }),
-      rotate: ability,
-    }),
-  ),
+const once = z
+  .string('must be given once')
+  .regex(/^[!-~]+$/, 'must be visible ASCII, without blanks')
+  .optional();
+const wanted = z.object({
+  revocation: once.describe('of the token with this id (jti)'),
+  key: once.describe('of the key in a secret of this name'),
 });
 
 const group = 'Koguma';
@@ -80,6 +63,40 @@ export class KogumaController {
   @About({ group, summary: 'how far sync is', answer: { name: 'Sync', schema: SYNC } })
   sync(): object {
     return this.parts.sync.report();
+  }
+
+  /** Every key, who has it, and what would end with it. */
+  @Get('keys')
+  @Needs('adminResources', 'access the inventory of keys')
+  @FailsAs('Could not report the keys')
+  @About({
+    group,
+    summary: 'every signing key: who signs now, which zones have it, and what depends on it',
+    answer: { name: 'Keys', schema: KEYS },
+  })
+  keys(): Promise<object> {
+    return this.parts.keys.report();
+  }
+
+  /** How revocations and keys reached the control planes. */
+  @Get('timeline')
+  @Needs('adminResources', 'access the timeline')
+  @FailsAs('Could not report the timeline', 'Invalid request')
+  @About({
+    group,
+    summary: 'when the latest revocations and keys were written, sent, applied and felt',
+    answer: { name: 'Timeline', schema: TIMELINE },
+    query: wanted,
+  })
+  timeline(@Req() request: FastifyRequest): object {
+    const { data, error } = wanted.safeParse(request.query);
+    if (!data) throw invalid(...violationsIn(error));
+    const { timeline, identity } = this.parts;
+    if (!timeline) {
+      const told = `only the global control plane has a timeline, and this is zone ${identity.zone}: ask global`;
+      throw new ControlPlaneError('unimplemented', told);
+    }
+    return { items: timeline.find(data) };
   }
 
   /** What can be done with tokens here, who signs now, and where to go with the rest. */

@@ -19,6 +19,16 @@ export interface SyncSource {
   report(): object;
 }
 
+/** Where `GET /koguma/keys` gets its answer: a JSON object, made by the kds lib. */
+export interface KeysSource {
+  report(): Promise<object>;
+}
+
+/** Where `GET /koguma/timeline` gets its answer, made by the kds lib. */
+export interface TimelineSource {
+  find(wanted: { readonly revocation?: string | undefined; readonly key?: string | undefined }): readonly object[];
+}
+
 /** What the REST door needs of a control plane. */
 export interface ApiServerParts {
   readonly identity: ControlPlaneIdentity;
@@ -26,6 +36,9 @@ export interface ApiServerParts {
   readonly view: ResourceView;
   readonly auth: Auth;
   readonly sync: SyncSource;
+  readonly keys: KeysSource;
+  /** On global. */
+  readonly timeline?: TimelineSource;
   /** Knows the client certificates of administrators; nobody has one when left out. */
   readonly certificates?: Pick<Certificates, 'isAdmin'>;
   readonly clock: Clock;

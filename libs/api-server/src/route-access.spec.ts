@@ -14,7 +14,7 @@ const NEEDS: Readonly<Record<AccessRight, readonly string[]>> = {
     'DELETE *',
     ...['/secrets', '/meshes/:mesh/secrets', '/meshes/:mesh/secrets/:name'].map(get),
     ...['global-secrets', 'globalsecrets'].flatMap((type) => [`/${type}`, `/${type}/:name`].map(get)),
-    ...['/config', '/koguma/capabilities', '/koguma/sync'].map(get),
+    ...['/config', '/koguma/capabilities', '/koguma/keys', '/koguma/sync', '/koguma/timeline'].map(get),
     'POST /koguma/tokens/verify',
   ],
   generateDpToken: ['POST /tokens', 'POST /tokens/dataplane', 'POST /tokens/zone-ingress'],

@@ -108,6 +108,8 @@ export async function startedDoor(options: DoorOptions = {}) {
     view,
     auth,
     sync: { report: () => ({ zones: [] }) },
+    keys: { report: async () => ({ keys: [] }) },
+    timeline: { find: () => [{}] },
     clock,
     log,
     config: maskConfig(loadConfig({ role: 'global', env: {} }).config),

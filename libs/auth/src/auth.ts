@@ -5,11 +5,13 @@ import { AdminToken } from './admin-token.js';
 import { type Capability, type CapabilityParts, capabilitiesOf } from './capabilities.js';
 import type { TokenCrypto } from './crypto.js';
 import { DefaultKeys } from './default-keys.js';
+import { IssuedTokens } from './issued-tokens.js';
 import { TokenIssuer } from './issuer.js';
 import { Revocations } from './revocations.js';
 import { SecretKeys } from './signing-keys.js';
 import { type StaticKey, StaticKeys } from './static-keys.js';
 import { type TokenKind, type TokenKindName, tokenKind } from './token-kinds.js';
+import { Traces } from './traces.js';
 import { Users } from './users.js';
 import { TokenValidator } from './validator.js';
 import { secretWriteChecks } from './write-checks.js';
@@ -26,6 +28,8 @@ export interface AuthSettings {
   readonly grants: AccessGrants;
   readonly localhostIsAdmin: boolean;
   readonly bootstrapAdminToken: boolean;
+  /** Whether it is counted how many tokens each key signed; not when left out. */
+  readonly countsIssued?: boolean;
 }
 
 export interface AuthParts {
@@ -51,6 +55,10 @@ export class Auth {
   readonly validator: TokenValidator;
   readonly users: Users;
   readonly access: Access;
+  /** What came of revocations and changes of keys here. */
+  readonly traces: Traces;
+  /** How many tokens each key signed; undefined where that is not counted. */
+  readonly issued: IssuedTokens | undefined;
   /** What must hold when secrets and meshes are written; give them to the resource manager. */
   readonly writeHooks: readonly WriteHook[];
   readonly #defaults: DefaultKeys;
@@ -68,6 +76,8 @@ export class Auth {
     this.#parts = parts;
     this.keys = new SecretKeys({ view, crypto, log, federated });
     this.revocations = new Revocations(view);
+    this.traces = new Traces(clock, this.keys, this.revocations);
+    this.issued = settings.countsIssued ? new IssuedTokens(clock) : undefined;
     this.issuer = new TokenIssuer({
       keys: this.keys,
       crypto,
@@ -76,6 +86,7 @@ export class Auth {
       enabled: (kind) => switches(kind).enableIssuer,
       hint: elsewhere,
       observer,
+      issued: this.issued,
     });
     const secrets = {
       find: (kind: TokenKindName, mesh: string, kid: string) =>
@@ -90,6 +101,7 @@ export class Auth {
       clock,
       hint: unsynced,
       observer,
+      refused: (token) => this.traces.refused(token),
     });
     this.users = new Users({ validator: this.validator, log, localhostIsAdmin: settings.localhostIsAdmin });
     this.access = new Access(settings.grants);

@@ -5,6 +5,7 @@ export { NodeRsaKey, parseRsaKey } from './adapters/rsa-keys.js';
 export { Auth, type AuthSettings } from './auth.js';
 export type { Capability, Elsewhere } from './capabilities.js';
 export type { RsaKey, TokenCrypto } from './crypto.js';
+export type { KeyUse } from './issued-tokens.js';
 export type { SigningPorts } from './issuer.js';
 export type { Caller } from './local-caller.js';
 export { type OfflineKey, signOffline } from './offline.js';
@@ -35,5 +36,6 @@ export {
 } from './token-kinds.js';
 export type { RejectionReason } from './token-reader.js';
 export { type IssueOrder, readTokenRequest } from './token-requests.js';
+export { type Trace, type TraceSubject, type Traces, traceName } from './traces.js';
 export { ADMIN, ANONYMOUS, type User } from './users.js';
 export { type Proof, type Step, TokenRejected, type TokenValidator, type Verdict } from './validator.js';

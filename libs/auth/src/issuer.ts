@@ -9,6 +9,7 @@ import {
 } from '@koguma/core';
 import { LABEL } from '@koguma/resources';
 import type { RsaKey, TokenCrypto } from './crypto.js';
+import type { IssuedTokens } from './issued-tokens.js';
 import type { SecretKeys, StoredKey } from './signing-keys.js';
 import { type Identity, type TokenKindName, type TokenRequest, tokenKind } from './token-kinds.js';
 import { LONGEST_TOKEN } from './token-reader.js';
@@ -30,9 +31,11 @@ interface Parts extends SigningPorts {
   /** Says why a key may be missing here and where to go; '' when there is nothing to add. */
   readonly hint: (kind: TokenKindName) => string;
   readonly observer?: Observer | undefined;
+  /** Counts what is issued, where that is wanted. */
+  readonly issued?: IssuedTokens | undefined;
 }
 
-/** Makes tokens. Nothing of them is stored. */
+/** Makes tokens. Nothing of them is stored; where it is wanted, they are counted. */
 export class TokenIssuer {
   readonly #parts: Parts;
 
@@ -45,11 +48,13 @@ export class TokenIssuer {
    * @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled`, `invalid`
    */
   async issue(kind: TokenKindName, { identity, mesh }: TokenRequest, validForSeconds: number): Promise<string> {
-    const { observer = UNOBSERVED } = this.#parts;
-    return observer.step('token issue', { kind }, (tell) => {
+    const { observer = UNOBSERVED, issued, clock } = this.#parts;
+    return observer.step('token issue', { kind }, async (tell) => {
       const signer = this.signer(kind, mesh);
       tell({ kid: signer.kid });
-      return makeToken(signer, identity, validForSeconds, this.#parts);
+      const token = await makeToken(signer, identity, validForSeconds, this.#parts);
+      issued?.record(signer, epochSeconds(clock) + validForSeconds);
+      return token;
     });
   }
 

@@ -12,7 +12,10 @@ const NO_TOKENS = { enableIssuer: false, validator: { useSecrets: false, publicK
  * The part of a control plane's configuration that is about tokens and access, with the public keys that it names.
  * @throws ControlPlaneError `invalid` that names every public key that is wrong
  */
-export function authSettings({ apiServer, dpServer, access }: Config, parseKey: TokenCrypto['parseKey']): AuthSettings {
+export function authSettings(
+  { apiServer, dpServer, access, koguma }: Config,
+  parseKey: TokenCrypto['parseKey'],
+): AuthSettings {
   const { tokens, localhostIsAdmin, type } = apiServer.authn;
   const families = {
     dpToken: { path: 'dpServer.authn.dpProxy.dpToken', ...dpServer.authn.dpProxy.dpToken },
@@ -33,6 +36,7 @@ export function authSettings({ apiServer, dpServer, access }: Config, parseKey: 
     grants: access.static,
     localhostIsAdmin,
     bootstrapAdminToken: tokens.bootstrapAdminToken,
+    countsIssued: koguma.lab,
   };
 }
 

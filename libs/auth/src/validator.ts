@@ -5,6 +5,7 @@ import { canBeListed, type Revocations } from './revocations.js';
 import type { KeySource, VerificationKey } from './signing-keys.js';
 import { type Identity, readIdentity, type TokenKindName, tokenKind } from './token-kinds.js';
 import { type ReadToken, type RejectionReason, readToken, UnreadableToken } from './token-reader.js';
+import type { TokenName } from './traces.js';
 
 /** One thing that was looked at, for people who ask why. */
 export interface Step {
@@ -54,7 +55,12 @@ interface Parts {
   /** Adds what only this control plane knows, e.g. that it never met its global; '' when there is nothing. */
   readonly hint: (kind: TokenKindName) => string;
   readonly observer?: Observer | undefined;
+  /** Told of tokens that are refused because they are revoked, or because their key is not here. */
+  readonly refused?: (token: TokenName) => void;
 }
+
+/** What is known to come of a change of keys or revocations. */
+const BY_A_CHANGE: readonly RejectionReason[] = ['revoked', 'unknown_kid'];
 
 /**
  * Checks tokens, in two parts. `prove` does what is slow and depends on the token alone: reading it, and its
@@ -111,7 +117,15 @@ export class TokenValidator {
   }
 
   /** Decides, from state in memory, whether a proven token is good now. */
-  judge({ kind, mesh, token, key, failed, steps, identity }: Proof): Verdict {
+  judge(proof: Proof): Verdict {
+    const verdict = this.#judge(proof);
+    const { kind, mesh, token } = proof;
+    if (token && verdict.reason !== undefined && BY_A_CHANGE.includes(verdict.reason))
+      this.#parts.refused?.({ kind, mesh, kid: token.kid, jti: token.jti });
+    return verdict;
+  }
+
+  #judge({ kind, mesh, token, key, failed, steps, identity }: Proof): Verdict {
     if (failed !== undefined || !token || !key || !identity) return rejected(failed ?? 'malformed', steps);
     const known = this.#keys(kind, mesh, key.kid);
     if (!known.some((other) => other.key.thumbprint === key.key.thumbprint)) {

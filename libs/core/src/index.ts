@@ -1,4 +1,5 @@
 export { expandHome, type Machine, type Running, runCommand } from './adapters/command.js';
+export { FaultyWire, type Lane, type LaneFault, WHOLE_WIRE, type WireFault } from './adapters/faulty-wire.js';
 export { askOverHttps, type HttpsAnswer } from './adapters/https.js';
 export { HANDSHAKE_TIMEOUT_MS, type ListenAddress, Listener } from './adapters/listener.js';
 export { pinoLog } from './adapters/pino-log.js';
@@ -26,8 +27,10 @@ export {
 export { type Log, type LogFields, SILENT } from './log.js';
 export { bothObserve, type Facts, type Observer, type Step, UNOBSERVED } from './observer.js';
 export { oddMember } from './odd-member.js';
+export { ShiftableClock } from './shiftable-clock.js';
 export { type Task, Tasks } from './tasks.js';
 export { type CertificateOrder, makeSelfSigned } from './tls/adapters/issue.js';
+export { issueIn } from './tls/adapters/kept.js';
 export { Certificates, certificatesFrom, type TlsIdentity } from './tls/certificates.js';
 export { KUMA_VERSION, VERSION } from './version.js';
 export { VirtualClock } from './virtual-clock.js';

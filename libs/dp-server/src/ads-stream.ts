@@ -1,7 +1,7 @@
 import { type Cancel, type Clock, ControlPlaneError, invalid, type Log } from '@koguma/core';
 import type { Resource } from '@koguma/resources';
 import type { Admission } from './admission.js';
-import { type Credential, unauthenticated } from './credential.js';
+import { type Credential, type CredentialInfo, unauthenticated } from './credential.js';
 import type { Node } from './gen/envoy/config/core/v3/base.js';
 import { type Claim, isProxyType, nodeIdOf, type ProxyId, readClaim, readNodeId } from './proxy.js';
 import type { ProxyInsights, StreamRecord } from './proxy-insights.js';
@@ -19,6 +19,8 @@ export interface AdsParts {
   readonly registrations: Registrations;
   readonly insights: ProxyInsights;
   readonly recheck: Recheck;
+  /** Told of a stream that is ended because its credential is not good any more. */
+  readonly expelled: (proxy: ProxyId, credential: CredentialInfo) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -165,8 +167,10 @@ export class AdsStream<Request extends Asked, Response> {
       if (!stored) throw new ControlPlaneError('not_found', `${nodeIdOf(proxy)} was deleted`);
       this.#offered = stored;
       this.#conversation.offer(snapshotOf(proxy.type, stored.spec));
-    } catch (error) {
-      this.end(ControlPlaneError.from(error));
+    } catch (thrown) {
+      const error = ControlPlaneError.from(thrown);
+      this.end(error);
+      if (error.code === 'unauthenticated') this.#parts.expelled(proxy, credential.info);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Auth } from '@koguma/auth';
+import { type Auth, isTokenKind } from '@koguma/auth';
 import type { Clock, Entropy, Log } from '@koguma/core';
 import type { Insights, Leadership, ResourceManager, ResourceView } from '@koguma/resources';
 import { nextTurn } from './adapters/next-turn.js';
@@ -49,6 +49,17 @@ export function composeDpServer(parts: DpServerParts): DpServer {
   const sessions = new Sessions({ view, auth, clock, later: nextTurn });
   const insights = new ProxyInsights(parts);
   const registrations = new Registrations({ manager, view, insights, clock, log, zone, delayMs });
-  const ads = new AdsServer({ admission, sessions, registrations, insights, recheck, clock, log });
+  const ads = new AdsServer({
+    admission,
+    sessions,
+    registrations,
+    insights,
+    recheck,
+    expelled: ({ key }, { kind, kid, jti }) => {
+      if (isTokenKind(kind) && kid !== undefined) auth.traces.closed({ kind, mesh: key.mesh, kid, jti });
+    },
+    clock,
+    log,
+  });
   return { admission, sessions, ads };
 }

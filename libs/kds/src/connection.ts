@@ -47,6 +47,8 @@ export interface ConnectionEvents {
   inSync(subscription: Subscription): void;
   /** This global has no heartbeat: it is a plain Kuma. */
   mute(): void;
+  /** A heartbeat begins. @param speak sends a report that nobody asked for */
+  listening(speak: (report: ZoneReport) => void): void;
   /** Global told what it has. @returns what this zone answers */
   heard(report: GlobalReport): ZoneReport;
   /** This zone does not take that global for its own. */
@@ -176,6 +178,7 @@ export class Connection {
       },
     });
     reports.resolve(stream);
+    this.#events.listening((report) => reports.stream.send(report));
   }
 
   /** Kuma's globals cut a zone that promised to say that it lives and does not. */

@@ -1,6 +1,7 @@
 import { type Cancel, type Clock, rfc3339 } from '@koguma/core';
 import type { ResourceType } from '@koguma/resources';
 import { type GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
+import { lagOf } from './sender.js';
 import { millisecondsOf } from './wire.js';
 
 /** As on the other side: so many intervals, and what is known here counts as old. */
@@ -36,6 +37,8 @@ export interface TypeFreshness {
   readonly applied: number | null;
   readonly appliedAt: string | null;
   readonly lagMs: number;
+  /** Since when what is here is old, as far as global has told; null when it is not. */
+  readonly staleSince: string | null;
   readonly lastError: string | null;
 }
 
@@ -94,7 +97,7 @@ export class Freshness {
       else known.behindSince = undefined;
     }
     this.#look();
-    return this.#report();
+    return this.report();
   }
 
   /** A response was applied: all of it or, with an error, in part. */
@@ -117,13 +120,12 @@ export class Freshness {
   }
 
   types(): TypeFreshness[] {
-    const now = this.#clock.mono();
     return [...this.#types].map(([type, { told, revision, at, behindSince, error }]) => ({
       type,
       written: told ?? null,
       applied: revision,
       appliedAt: at === undefined ? null : rfc3339(at),
-      lagMs: behindSince === undefined ? 0 : Math.round(now - behindSince),
+      ...lagOf(this.#clock, behindSince),
       lastError: error ?? null,
     }));
   }
@@ -171,7 +173,8 @@ export class Freshness {
     return missing && `global has a newer ${missing[0]}, and it does not come`;
   }
 
-  #report(): ZoneReport {
+  /** What was applied, as global is told of it. */
+  report(): ZoneReport {
     const applied = [...this.#types].flatMap(([type, { revision, at, error }]) =>
       revision === null || at === undefined
         ? []

@@ -1,5 +1,5 @@
 import type { Cancel, Clock, ControlPlaneError } from '@koguma/core';
-import { GlobalReport, type ZoneReport } from './gen/koguma/v1/sync.js';
+import { GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
 import type { Hello, StreamIn, StreamOut } from './link.js';
 import type { Outbox } from './outbox.js';
 import { durationOf } from './wire.js';
@@ -12,6 +12,8 @@ interface Parts {
   readonly clock: Clock;
   /** How often global tells what it has, in milliseconds. */
   readonly intervalMs: number;
+  /** Told of every report of a zone. */
+  readonly heard?: (zone: string, report: ZoneReport) => void;
 }
 
 interface Pulse {
@@ -42,7 +44,7 @@ export class Heart {
   /** Takes the heartbeat of one life of a zone's control plane. */
   accept(hello: Hello, send: StreamOut<GlobalReport>): StreamIn<ZoneReport> {
     const { clock } = this.#parts;
-    const pulse: Pulse = { send, heard: clock.mono(), said: { applied: {} } };
+    const pulse: Pulse = { send, heard: clock.mono(), said: ZoneReport.fromPartial({}) };
     const life = lifeOf(hello);
     this.#pulses.set(life, pulse);
     send.send(this.#reportTo(pulse));
@@ -51,6 +53,7 @@ export class Heart {
       message: (report) => {
         pulse.heard = clock.mono();
         pulse.said = report;
+        this.#parts.heard?.(hello.zone, report);
       },
       closed: () => {
         if (this.#pulses.get(life) === pulse) this.#pulses.delete(life);

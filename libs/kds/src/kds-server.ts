@@ -14,6 +14,7 @@ import {
   isLabel,
   LABEL_RULE,
   type Leadership,
+  type ResourceKey,
   type ResourceManager,
   type ResourceView,
   typesThatCross,
@@ -29,7 +30,9 @@ import { Sender } from './sender.js';
 import { Subscription } from './subscription.js';
 import { mirrorOfZone } from './sync-policy.js';
 import { Syncer } from './syncer.js';
+import type { Timeline } from './timeline.js';
 import { registerZone, TELL_MS, ZoneInsights } from './zone-insights.js';
+import { type CountedTokens, ZoneMemory } from './zone-memory.js';
 import { statusAsTold, type ZoneStatus, zoneStatus } from './zone-status.js';
 
 interface Parts {
@@ -38,6 +41,7 @@ interface Parts {
   readonly insights: Insights;
   readonly leadership: Leadership;
   readonly outbox: Outbox;
+  readonly timeline: Timeline;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
@@ -61,13 +65,21 @@ export class KdsServer implements KdsEndpoint {
   readonly #insights: ZoneInsights;
   readonly #heart: Heart;
   readonly #streams: OpenStreams;
-  readonly #lastSeen = new Map<string, number>();
+  readonly #memory = new ZoneMemory();
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const { settings, outbox, clock, tasks } = parts;
+    const { settings, outbox, clock, tasks, timeline } = parts;
     this.#insights = new ZoneInsights(parts);
-    this.#heart = new Heart({ outbox, clock, intervalMs: settings.heartbeatInterval });
+    this.#heart = new Heart({
+      outbox,
+      clock,
+      intervalMs: settings.heartbeatInterval,
+      heard: (zone, { countedSince: since, issued: uses, traces }) => {
+        this.#memory.counts(zone, { since, uses });
+        timeline.told(zone, traces);
+      },
+    });
     this.#streams = new OpenStreams({ ...parts, heart: this.#heart, told: (zone) => this.#insights.told(zone) });
     parts.insights.onChange(({ entries }) => {
       for (const { key } of entries) if (key.type === 'ZoneInsight') this.#streams.settle(key.name);
@@ -83,7 +95,7 @@ export class KdsServer implements KdsEndpoint {
    *   a zone which is connected already
    */
   globalToZone(hello: Hello, send: StreamOut<Uint8Array>): StreamIn<DeltaDiscoveryRequest> {
-    const { view, outbox, clock, entropy, log, observer, instanceId } = this.#parts;
+    const { view, outbox, timeline, clock, entropy, log, observer, instanceId } = this.#parts;
     const { zone, token } = this.#admitted(hello);
     const subscription = new Subscription(clock, entropy.uuid(), instanceId, token !== '');
     const sender = new Sender({
@@ -99,9 +111,13 @@ export class KdsServer implements KdsEndpoint {
         subscription.count(type, outcome);
         this.#insights.changed(zone);
       },
+      reached: (type, what, revision) => {
+        timeline.reached(zone, type, what, revision);
+        if (what === 'applied') this.#memory.acknowledged(zone, type, revision);
+      },
       ended: (reason) => {
         this.#streams.delete(stream);
-        this.#lastSeen.set(zone, clock.wall());
+        this.#memory.left(zone, clock.wall());
         this.#insights.closed(zone, subscription);
         log.info('zone disconnected', { zone, reason: reason?.message ?? 'the zone ended the stream' });
       },
@@ -164,8 +180,27 @@ export class KdsServer implements KdsEndpoint {
 
   /** For `GET /koguma/sync`: each zone that is known, whether it is connected, and how far it is with each type. */
   report(): object {
-    const { view } = this.#parts;
-    return { mode: 'global', revision: view.revision, zones: view.list('Zone').map((zone) => this.#statusOf(zone)) };
+    const { view, outbox } = this.#parts;
+    const written = Object.fromEntries(outbox.types.map((type) => [type, outbox.latest(type)]));
+    return { mode: 'global', revision: view.revision, written, zones: this.zones() };
+  }
+
+  /** Whether a zone has what is sent of a resource now; undefined when nobody knows, or nothing of it is sent. */
+  has(zone: string, key: ResourceKey): boolean | undefined {
+    const changedAt = this.#parts.outbox.changedAt(key);
+    const applied = this.#statusOf({ name: zone, spec: {} }).types.find(({ type }) => type === key.type)?.applied;
+    const known = applied ?? this.#memory.applied(zone, key.type);
+    return changedAt === undefined || known === undefined ? undefined : known >= changedAt;
+  }
+
+  /** What a zone last told of the tokens that it issued; undefined when it told nothing. */
+  counted(zone: string): CountedTokens | undefined {
+    return this.#memory.counted(zone);
+  }
+
+  /** How each zone that is known stands. */
+  zones(): ZoneStatus[] {
+    return this.#parts.view.list('Zone').map((zone) => this.#statusOf(zone));
   }
 
   #statusOf({ name, spec }: { readonly name: string; readonly spec: { readonly enabled?: unknown } }): ZoneStatus {
@@ -177,9 +212,10 @@ export class KdsServer implements KdsEndpoint {
       enabled: spec.enabled !== false,
       now: this.#parts.clock.wall(),
       staleAfterMs: this.#heart.staleAfterMs,
-      lastSeen: this.#lastSeen.get(name) ?? this.#insights.lastSeen(name),
+      lastSeen: this.#memory.lastSeen(name) ?? this.#insights.lastSeen(name),
       connection: newest && {
         since: newest.since,
+        program: newest.hello.instanceId === '' ? 'kuma' : 'koguma',
         types: newest.sender?.report() ?? [],
         heard: this.#heart.heardFrom(newest.hello),
       },

@@ -122,6 +122,13 @@ export class Outbox {
     return this.#shelf(type).latest;
   }
 
+  /** The revision at which what is sent of a resource last changed; undefined when nothing of it is sent. */
+  changedAt(key: ResourceKey): number | undefined {
+    const outKey = this.#parts.departures.keyThere(key);
+    const item = outKey && this.#shelves.get(key.type)?.items.get(wireName(outKey));
+    return item && sentOf(item) ? item.at : undefined;
+  }
+
   /** What brings a zone from revision `from` to {@link latest}; {@link FROM_NOTHING} gives everything. */
   response(type: ResourceType, from: number): EncodedResponse {
     const shelf = this.#shelf(type);

@@ -59,6 +59,8 @@ export interface TypeReport {
   readonly appliedAt: string | null;
   /** For how long something written has not been applied, in milliseconds. */
   readonly lagMs: number;
+  /** Since when what the peer has is old; null when nothing newer was written. */
+  readonly staleSince: string | null;
   /** What the peer refused last, or what it is not sent at all, with the reason. */
   readonly lastError: string | null;
 }
@@ -74,6 +76,8 @@ interface Parts {
   readonly observer?: Observer;
   /** Told of each response and answer. */
   readonly counted?: (type: ResourceType, outcome: Outcome) => void;
+  /** Told up to which revision the peer was sent a type, and has applied it. */
+  readonly reached?: (type: ResourceType, what: 'sent' | 'applied', revision: number) => void;
   /** Told what the peer says of itself in its first request. */
   readonly introduced?: (metadata: Readonly<Record<string, unknown>>) => void;
   /** Comes once and last. */
@@ -133,7 +137,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
       sentAt: timeText(progress.sentAt),
       applied: progress.applied ?? null,
       appliedAt: timeText(progress.appliedAt),
-      lagMs: progress.behindSince === undefined ? 0 : Math.round(this.#parts.clock.mono() - progress.behindSince),
+      ...lagOf(this.#parts.clock, progress.behindSince),
       lastError: progress.lastError ?? this.#parts.outbox.trouble(type)?.slice(0, LONGEST_ERROR) ?? null,
     }));
   }
@@ -187,6 +191,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
     progress.behindSince ??= progress.waitingSince;
     progress.waitingSince = undefined;
     this.#parts.counted?.(type, 'sent');
+    this.#parts.reached?.(type, 'sent', response.to);
     this.#parts.send.send(response.bytes);
   }
 
@@ -229,6 +234,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
     progress.applied = to;
     progress.behindSince = undefined;
     progress.appliedAt = this.#parts.clock.wall();
+    this.#parts.reached?.(type, 'applied', to);
   }
 
   /** What a peer refuses is never counted as applied, and is offered again; newer changes do not wait for it. */
@@ -246,6 +252,13 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
       this.#pump(type, progress);
     });
   }
+}
+
+/** How old something is, and since when. @param since on `mono`; undefined for what is not old */
+export function lagOf(clock: Clock, since: number | undefined): { lagMs: number; staleSince: string | null } {
+  if (since === undefined) return { lagMs: 0, staleSince: null };
+  const lagMs = Math.round(clock.mono() - since);
+  return { lagMs, staleSince: rfc3339(Math.round(clock.wall()) - lagMs) };
 }
 
 function timeText(wall: number | undefined): string | null {

@@ -10,8 +10,10 @@ import {
 } from '@koguma/resources';
 import { Connection, type ConnectionParts, clusterIdOf } from './connection.js';
 import { Freshness, type Staleness } from './freshness.js';
+import type { ZoneReport } from './gen/koguma/v1/sync.js';
 import type { Dial } from './link.js';
 import { registerZone, TELL_MS, type ZoneInsights } from './zone-insights.js';
+import type { ZoneVoice } from './zone-voice.js';
 
 /**
  * How the link to global is. `in-sync`: everything that global had is applied, or on its way for a moment. `stale`: the
@@ -36,6 +38,8 @@ interface Parts extends ConnectionParts {
   readonly dial: Dial;
   readonly manager: ResourceManager;
   readonly insights: ZoneInsights;
+  /** What this zone tells of itself. */
+  readonly voice: ZoneVoice;
   /** Of several replicas of a zone one speaks to global. */
   readonly leadership: Leadership;
   readonly backoff: { readonly baseMs: number; readonly maxMs: number };
@@ -172,13 +176,18 @@ export class ZoneLink {
           this.#enter('in-sync');
           this.#freshness.listen();
         },
-        mute: () => this.#freshness.deafen(),
-        heard: (report) => this.#freshness.hear(report),
+        mute: () => {
+          this.#freshness.deafen();
+          this.#parts.voice.fallSilent();
+        },
+        listening: (speak) => this.#parts.voice.begin(() => speak(this.#says(this.#freshness.report()))),
+        heard: (report) => this.#says(this.#freshness.hear(report)),
         refused: (reason) => this.#enter('refused', reason),
         over: (reason, subscription) => {
           signal.removeEventListener('abort', stop);
           link.close();
           this.#freshness.deafen();
+          this.#parts.voice.fallSilent();
           if (wasInSync) insights.closed(hello.zone, subscription);
           this.#lost(reason);
           resolve({ reason, wasInSync });
@@ -189,6 +198,10 @@ export class ZoneLink {
       signal.addEventListener('abort', stop, { once: true });
       connection.start();
     });
+  }
+
+  #says(report: ZoneReport): ZoneReport {
+    return this.#parts.voice.complete(report);
   }
 
   #lost(reason: ControlPlaneError): void {

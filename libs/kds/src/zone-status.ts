@@ -15,6 +15,7 @@ interface Facts {
   readonly connection:
     | {
         readonly since: number;
+        readonly program: 'koguma' | 'kuma';
         readonly types: readonly TypeReport[];
         /** What the zone last said in its heartbeat, and how long ago; a plain Kuma has none. */
         readonly heard: { readonly report: ZoneReport; readonly silentMs: number } | undefined;
@@ -36,6 +37,8 @@ export interface ZoneStatus {
   /** How old what the zone has may be, in milliseconds; null when global does not know. */
   readonly lagMs: number | null;
   readonly reason: string | null;
+  /** A plain Kuma knows nothing of what only Koguma has, such as keys that are prepared; null while it is not connected. */
+  readonly program: 'koguma' | 'kuma' | null;
   /** Whether the zone tells how far it is by itself (`koguma.v1`), as a Koguma does, or only answers, as a Kuma. */
   readonly heartbeat: { readonly heardMsAgo: number } | null;
   readonly types: readonly (TypeReport & { readonly reported: Reported | null })[];
@@ -52,7 +55,7 @@ export function zoneStatus({ zone, enabled, now, staleAfterMs, lastSeen, connect
   if (!connection) {
     const since = lastSeen === undefined ? null : rfc3339(lastSeen);
     const lagMs = lastSeen === undefined ? null : now - lastSeen;
-    return { zone, enabled, state: 'Offline', since, lagMs, reason: null, heartbeat: null, types: [] };
+    return { zone, enabled, state: 'Offline', since, lagMs, reason: null, program: null, heartbeat: null, types: [] };
   }
   const { types, heard } = connection;
   const trouble = oldest(now, staleAfterMs, lastSeen, connection);
@@ -63,6 +66,7 @@ export function zoneStatus({ zone, enabled, now, staleAfterMs, lastSeen, connect
     since: rfc3339(trouble ? now - trouble.forMs : connection.since),
     lagMs: Math.round(trouble?.forMs ?? Math.max(0, ...types.map(({ lagMs }) => lagMs))),
     reason: trouble?.reason ?? null,
+    program: connection.program,
     heartbeat: heard ? { heardMsAgo: Math.round(heard.silentMs) } : null,
     types: types.map((type) => ({ ...type, reported: reportedOf(type, heard?.report) })),
   };

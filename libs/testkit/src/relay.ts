@@ -1,91 +1,80 @@
-import { connect, createServer, type Socket } from 'node:net';
-import { Listener } from '@koguma/core';
+import { FaultyWire, type Lane, systemEntropy, WHOLE_WIRE, type WireFault } from '@koguma/core';
 import { type Dial, grpcDial } from '@koguma/kds';
 
 type Direction = 'to-global' | 'to-zone';
 
+const LANES: Readonly<Record<Direction, Lane>> = { 'to-global': 'there', 'to-zone': 'back' };
 const MAX_MESSAGE_SIZE = 16 * 1024 * 1024;
 
 /** A wire between a zone and its global that can be cut, and that remembers every byte that it carried. */
 export class Relay {
   /** The chunks of each connection in each direction. */
-  readonly #carried: Buffer[][] = [];
-  /** Where what comes from each socket goes. */
-  readonly #sockets = new Map<Socket, Direction>();
-  readonly #stalled = new Set<Direction>();
-  #listener: Listener | undefined;
+  readonly #carried: Readonly<Record<Lane, Map<object, Buffer[]>>> = { there: new Map(), back: new Map() };
+  readonly #wire: FaultyWire;
+  #fault = WHOLE_WIRE;
   #globalPort = 0;
-  #isCut = false;
+
+  private constructor(wire: FaultyWire) {
+    this.#wire = wire;
+  }
 
   static async open(): Promise<Relay> {
-    const relay = new Relay();
-    const server = createServer((fromZone) => relay.#carry(fromZone));
-    relay.#listener = await Listener.open(server, { host: '127.0.0.1', port: 0, name: 'relay' });
+    const wire = await FaultyWire.open({
+      to: () => ({ host: '127.0.0.1', port: relay.#globalPort }),
+      entropy: systemEntropy,
+      seen: (chunk, connection, lane) => relay.#remember(chunk, connection, lane),
+    });
+    const relay: Relay = new Relay(wire);
     return relay;
   }
 
   /** For a lab's `dialThrough`: dials global by way of this wire. */
   dial(address: string): Dial {
     this.#globalPort = Number(address.split(':').at(-1));
-    return grpcDial(`grpc://127.0.0.1:${this.#listener?.port}`, { maxMessageSize: MAX_MESSAGE_SIZE });
+    return grpcDial(`grpc://127.0.0.1:${this.#wire.port}`, { maxMessageSize: MAX_MESSAGE_SIZE });
   }
 
   /** Breaks what is connected, and lets nobody through until it is mended. */
   cut(): void {
-    this.#isCut = true;
-    for (const socket of this.#sockets.keys()) socket.destroy();
+    this.#set({ ...this.#fault, cut: true });
   }
 
   /** A half-open link: what goes in one direction does not arrive, and neither side sees that. */
   stall(direction: Direction): void {
-    this.#stalled.add(direction);
-    for (const [socket, where] of this.#sockets) if (where === direction) socket.pause();
+    const lane = LANES[direction];
+    const stalled = { ...this.#fault.lanes[lane], stalled: true };
+    this.#set({ ...this.#fault, lanes: { ...this.#fault.lanes, [lane]: stalled } });
   }
 
   /** Lets everything through again; what was held up arrives late. */
   mend(): void {
-    this.#isCut = false;
-    this.#stalled.clear();
-    for (const socket of this.#sockets.keys()) socket.resume();
+    this.#set(WHOLE_WIRE);
   }
 
   /** What was carried so far is of no interest any more. */
   forget(): void {
-    for (const chunks of this.#carried) chunks.length = 0;
+    for (const connections of Object.values(this.#carried)) connections.clear();
   }
 
   /** Whether these bytes, in one piece, crossed in either direction. */
   hasCarried(bytes: Buffer): boolean {
-    for (const chunks of this.#carried) if (chunks.length > 1) chunks.splice(0, chunks.length, Buffer.concat(chunks));
-    return this.#carried.some(([all]) => all?.includes(bytes));
+    const all = Object.values(this.#carried).flatMap((connections) => [...connections.values()]);
+    for (const chunks of all) if (chunks.length > 1) chunks.splice(0, chunks.length, Buffer.concat(chunks));
+    return all.some(([joined]) => joined?.includes(bytes));
   }
 
-  async close(): Promise<void> {
-    this.cut();
-    await this.#listener?.close(0);
+  close(): Promise<void> {
+    return this.#wire.close();
   }
 
-  #carry(fromZone: Socket): void {
-    if (this.#isCut) return void fromZone.destroy();
-    const toGlobal = connect(this.#globalPort, '127.0.0.1');
-    this.#join(fromZone, toGlobal, 'to-global');
-    this.#join(toGlobal, fromZone, 'to-zone');
+  #set(fault: WireFault): void {
+    this.#fault = fault;
+    this.#wire.set(fault);
   }
 
-  #join(from: Socket, to: Socket, direction: Direction): void {
-    const chunks: Buffer[] = [];
-    this.#carried.push(chunks);
-    this.#sockets.set(from, direction);
-    from.on('data', (chunk) => {
-      chunks.push(chunk);
-      to.write(chunk);
-    });
-    if (this.#stalled.has(direction)) from.pause();
-    from.on('end', () => to.end());
-    from.on('error', () => to.destroy());
-    from.on('close', () => {
-      this.#sockets.delete(from);
-      to.destroy();
-    });
+  #remember(chunk: Buffer, connection: object, lane: Lane): void {
+    const chunks = this.#carried[lane].get(connection) ?? [];
+    chunks.push(chunk);
+    this.#carried[lane].set(connection, chunks);
   }
 }

@@ -19,8 +19,8 @@ export async function connect(command: Command, { env }: Pick<Terminal, 'env'>):
   return { api: new ApiClient(target, await milliseconds(apiTimeout)), mesh: mesh ?? target.mesh ?? DEFAULT_MESH };
 }
 
-/** Reads `--api-timeout`, rounded up: what is not nothing must not become 0, which is for ever. */
-export async function milliseconds(duration: string): Promise<number> {
+/** Reads the duration of an option, rounded up: what is not nothing must not become 0, which is for ever. */
+export async function milliseconds(duration: string, option = '--api-timeout'): Promise<number> {
   const { NANOS_PER_MILLISECOND, parseDuration } = await import('@koguma/core');
   try {
     const nanos = parseDuration(duration);
@@ -29,5 +29,5 @@ export async function milliseconds(duration: string): Promise<number> {
     // Told below, with what is allowed.
   }
   const todo = 'Use a duration such as 30s or 1m30s; 0 waits for as long as it takes.';
-  throw Failure.usage(`--api-timeout ${JSON.stringify(duration)} is not a duration`, todo);
+  throw Failure.usage(`${option} ${JSON.stringify(duration)} is not a duration`, todo);
 }

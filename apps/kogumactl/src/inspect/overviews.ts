@@ -33,6 +33,16 @@ export interface Insight {
     readonly issuedBackend?: string;
     readonly supportedBackends?: readonly string[];
   };
+  /** What only Koguma tells: of proxies, what the newest stream was opened with. */
+  readonly metadata?: { readonly credential?: Credential };
+}
+
+/** A token by what finds it; never the token. */
+interface Credential {
+  readonly kind?: string;
+  readonly kid?: string;
+  readonly jti?: string;
+  readonly expiresAt?: string;
 }
 
 /** The overview of whatever connects: a zone or a proxy. */

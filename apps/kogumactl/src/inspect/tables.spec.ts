@@ -63,34 +63,42 @@ describe('the table of zones', () => {
 });
 
 describe('the table of zone proxies', () => {
-  it('looks as in Kuma', () => {
+  it('looks as in Kuma, and says what each has shown', () => {
     const version = { kumaDp: { version: '1.0.2' }, envoy: { version: '1.16.1' } };
     const subscriptions = [{ connectTime: hoursAgo(2), status: counted('30', '3'), version }];
     const proxies = [
-      { name: 'ingress-1', zoneIngressInsight: { subscriptions } },
+      {
+        name: 'ingress-1',
+        zoneIngressInsight: {
+          subscriptions,
+          metadata: {
+            credential: { kind: 'zone', kid: '2', jti: '5c1f', expiresAt: '2036-01-02T03:04:05Z' },
+          },
+        },
+      },
       {
         name: 'egress-1',
         zoneEgressInsight: { subscriptions: [{ ...subscriptions[0], disconnectTime: hoursAgo(1) }] },
       },
     ];
     expect(printed(ZONE_PROXY_COLUMNS, proxies)).toEqual([
-      'NAME        STATUS    LAST CONNECTED AGO   LAST UPDATED AGO   TOTAL UPDATES   TOTAL ERRORS   KUMA-DP VERSION   ENVOY VERSION',
-      'ingress-1   Online    2h                   never              30              3              1.0.2             1.16.1',
-      'egress-1    Offline   2h                   never              30              3              1.0.2             1.16.1',
+      'NAME        STATUS    LAST CONNECTED AGO   LAST UPDATED AGO   TOTAL UPDATES   TOTAL ERRORS   KUMA-DP VERSION   ENVOY VERSION   CREDENTIAL   KID   JTI    EXPIRES',
+      'ingress-1   Online    2h                   never              30              3              1.0.2             1.16.1          zone         2     5c1f   2036-01-02 03:04:05',
+      'egress-1    Offline   2h                   never              30              3              1.0.2             1.16.1          -            -     -      -',
     ]);
   });
 });
 
 describe('the table of dataplanes', () => {
   const HEADINGS =
-    'MESH NAME TAGS STATUS LAST-CONNECTED-AGO LAST-UPDATED-AGO TOTAL-UPDATES TOTAL-ERRORS CERT-REGENERATED-AGO CERT-EXPIRATION CERT-REGENERATIONS CERT-BACKEND SUPPORTED-CERT-BACKENDS KUMA-DP-VERSION ENVOY-VERSION DEPENDENCIES-VERSIONS NOTES';
+    'MESH NAME TAGS STATUS LAST-CONNECTED-AGO LAST-UPDATED-AGO TOTAL-UPDATES TOTAL-ERRORS CERT-REGENERATED-AGO CERT-EXPIRATION CERT-REGENERATIONS CERT-BACKEND SUPPORTED-CERT-BACKENDS KUMA-DP-VERSION ENVOY-VERSION DEPENDENCIES-VERSIONS NOTES CREDENTIAL KID JTI EXPIRES';
   const version = {
     kumaDp: { version: '2.14.3' },
     envoy: { version: '1.36.0' },
     dependencies: { coredns: '1.14.6', a: '1' },
   };
 
-  it('has the headings of Kuma', () => {
+  it('has the headings of Kuma, and then what the proxy has shown', () => {
     expect(DATAPLANE_COLUMNS.map(({ heading }) => heading)).toEqual(
       HEADINGS.split(' ').map((heading) => heading.replace(/(?<!KUMA)-/g, ' ')),
     );
@@ -117,12 +125,13 @@ describe('the table of dataplanes', () => {
           issuedBackend: 'ca-1',
           supportedBackends: ['ca-1', 'ca-2'],
         },
+        metadata: { credential: { kind: 'dataplane', kid: '1', jti: '4a11', expiresAt: '2026-02-03T04:05:06Z' } },
       },
     };
     expect(printed(DATAPLANE_COLUMNS, [overview])[1]?.split(/ {3,}/)).toEqual([
       ...['default', 'web-01', 'kuma.io/service=web,web-api', 'Partially degraded', '2h', 'never', '10', '0', '3h'],
       ...['2026-01-02 03:04:05', '10', 'ca-1', 'ca-1,ca-2', '2.14.3', '1.36.0', 'a: 1, coredns: 1.14.6'],
-      'inbound[port=9090,svc=web-api] is not ready',
+      ...['inbound[port=9090,svc=web-api] is not ready', 'dataplane', '1', '4a11', '2026-02-03 04:05:06'],
     ]);
   });
 

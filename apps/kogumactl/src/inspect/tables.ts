@@ -23,8 +23,16 @@ const PROGRAMS: readonly Column<Overview>[] = [
   { heading: 'ENVOY VERSION', cell: (one) => lastOf(one)?.version?.envoy?.version ?? '' },
 ];
 
+/** What Kuma's tables do not have comes after what they have. */
+const CREDENTIAL: readonly Column<Overview>[] = [
+  { heading: 'CREDENTIAL', cell: (one) => credentialOf(one)?.kind ?? '-' },
+  { heading: 'KID', cell: (one) => credentialOf(one)?.kid ?? '-' },
+  { heading: 'JTI', cell: (one) => credentialOf(one)?.jti ?? '-' },
+  { heading: 'EXPIRES', cell: (one) => dateCell(credentialOf(one)?.expiresAt) },
+];
+
 /** Of zone ingresses and zone egresses. */
-export const ZONE_PROXY_COLUMNS: readonly Column<Overview>[] = [NAME, STATUS, ...TRAFFIC, ...PROGRAMS];
+export const ZONE_PROXY_COLUMNS: readonly Column<Overview>[] = [NAME, STATUS, ...TRAFFIC, ...PROGRAMS, ...CREDENTIAL];
 
 export const ZONE_COLUMNS: readonly Column<Overview>[] = [
   NAME,
@@ -48,6 +56,7 @@ export const DATAPLANE_COLUMNS: readonly Column<Overview>[] = [
   ...PROGRAMS,
   { heading: 'DEPENDENCIES VERSIONS', cell: (one) => dependenciesCell(lastOf(one)?.version?.dependencies) },
   { heading: 'NOTES', cell: (one) => dataplaneStatus(one).notes.join(';') },
+  ...CREDENTIAL,
 ];
 
 /** Kuma's older policies by the headings that they are counted under. */
@@ -71,6 +80,10 @@ export const MESH_COLUMNS: readonly Column<MeshInsight>[] = [
     ([heading, type]): Column<MeshInsight> => ({ heading, cell: ({ policies }) => policies?.[type]?.total ?? 0 }),
   ),
 ];
+
+function credentialOf(overview: Overview) {
+  return insightOf(overview).metadata?.credential;
+}
 
 function mtlsOf(overview: Overview) {
   return insightOf(overview).mTLS;

@@ -117,6 +117,12 @@ export class Child {
     this.#become('starting');
   }
 
+  /** Sends something to its process, if one runs. What it does not know, it leaves alone. */
+  tell(message: object): void {
+    const child = this.#process;
+    if (child?.connected) child.send(message, () => undefined); // one that ends meanwhile needs to know nothing
+  }
+
   /** Asks it to end, and ends it when it has not within 1.5 s. Resolves when its process is gone. */
   async stop(): Promise<void> {
     const child = this.#process;

@@ -12,6 +12,7 @@ interface DataOption {
 
 interface UpOptions extends DataOption {
   readonly zones: string;
+  readonly inProcess?: boolean;
   readonly fresh?: boolean;
   readonly memory?: boolean;
   readonly config?: readonly string[];
@@ -31,33 +32,52 @@ KUMA_* and KOGUMA_* variables of your shell are not passed on to the control pla
 export function addUp(program: Command, terminal: Terminal): void {
   withData(program.command('up'))
     .description('run a lab: one global and several zone control planes, each a process of its own')
-    .option('--zones <names>', 'names of the zones, at most 50', 'east,west')
+    .option('--zones <names>', 'names of the zones, or how many; at most 50', 'east,west')
+    .addOption(
+      new Option(
+        '--in-process',
+        'all in this process: up to 2000 zones, on free ports, with stores in memory',
+      ).conflicts(['fresh', 'memory', 'config', 'env', 'portOffset']),
+    )
     .option('--fresh', 'begin with nothing: remove what this lab has stored')
     .option('--memory', 'keep the stores in memory: nothing survives a control plane that ends')
     .option('--config <name=file>', 'a Kuma YAML file for one control plane (repeatable)', collect)
     .option('--env <name:key=value>', 'a variable for one control plane, or * for all (repeatable)', collect)
     .option('--port-offset <n>', 'added to every port, so that two labs can run', '0')
     .addHelpText('after', UP_NOTES)
-    .addHelpText('after', examples('npx kogumactl up', 'npx kogumactl up --zones east,west,south --fresh'))
+    .addHelpText(
+      'after',
+      examples(
+        'npx kogumactl up',
+        'npx kogumactl up --zones east,west,south --fresh',
+        'npx kogumactl up --zones 1000 --in-process',
+      ),
+    )
     .action(async (options: UpOptions, command: Command) => {
-      const [{ up }, { parseConfigs, parseEnv, parsePortOffset, parseZones }, { configPath }] = await Promise.all([
-        import('./up.js'),
+      const [topology, { configPath }] = await Promise.all([
         import('./topology.js'),
         import('../config/config-file.js'),
       ]);
+      const { MAX_ZONES_IN_PROCESS, parseConfigs, parseEnv, parsePortOffset, parseZones } = topology;
       const { config, configFile } = command.optsWithGlobals<GlobalOptions>();
       const configs = [...parseConfigs(options.config ?? [])].map(
         ([name, file]) => [name, path.resolve(file)] as const,
       );
+      const contexts = config ? configPath(configFile, terminal) : undefined;
+      const data = await dataOf(options, terminal);
+      if (options.inProcess) {
+        const { upInProcess } = await import('./up-in-process.js');
+        return upInProcess({ data, zones: parseZones(options.zones, MAX_ZONES_IN_PROCESS), contexts }, terminal);
+      }
       const settings = {
-        data: await dataOf(options, terminal),
+        data,
         zones: parseZones(options.zones),
         memory: options.memory === true,
         portOffset: parsePortOffset(options.portOffset),
         configs: new Map(configs),
         env: parseEnv(options.env ?? []),
       };
-      const contexts = config ? configPath(configFile, terminal) : undefined;
+      const { up } = await import('./up.js');
       await up(settings, { fresh: options.fresh === true, contexts }, terminal);
     });
 }

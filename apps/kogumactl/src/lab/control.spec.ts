@@ -25,7 +25,7 @@ afterEach(async () => {
 async function serve(answer?: (request: Request) => Promise<LabStatus>): Promise<void> {
   const status = async (request: Request) => {
     asked.push(request);
-    return { pid: 7, data: dir, controlPlanes: [] };
+    return { pid: 7, data: dir, faults: null, controlPlanes: [] };
   };
   open.push(await Control.open(socket, answer ?? status));
 }
@@ -44,7 +44,7 @@ describe('the control socket', () => {
     await serve();
     expect(fs.statSync(socket).mode & 0o777).toBe(0o600);
     const status = await askLab(dir, { command: 'kill', name: 'east' });
-    expect(status).toEqual({ pid: 7, data: dir, controlPlanes: [] });
+    expect(status).toEqual({ pid: 7, data: dir, faults: null, controlPlanes: [] });
     expect(asked).toEqual([{ command: 'kill', name: 'east' }]);
   });
 

@@ -21,6 +21,8 @@ export interface LabStatus {
   /** Of the supervisor. */
   readonly pid: number;
   readonly data: string;
+  /** Where faults and clocks are set; null in a lab that was told to be none. */
+  readonly faults: string | null;
   readonly controlPlanes: readonly ChildStatus[];
 }
 

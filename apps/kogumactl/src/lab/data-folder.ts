@@ -11,9 +11,14 @@ export interface LabRecord {
   readonly socket: string;
 }
 
+/** A folder, and the name that it goes by. */
+type Place = Pick<Plan, 'name' | 'folder'>;
+
 const MARKER = '.koguma-lab';
 const RECORD = 'lab.json';
 const SOCKET = 'lab.sock';
+/** With what else the store keeps beside it. */
+const STORE = 'store.db';
 const OWNER_ONLY = 0o700;
 /** The shortest limit that systems have for a socket's path is 104 bytes, its closing zero included. */
 const LONGEST_SOCKET_PATH = 100;
@@ -76,7 +81,7 @@ export class DataFolder {
   }
 
   /** Refuses folders that no lab has made. Changes nothing. */
-  check(plans: readonly Plan[]): void {
+  check(plans: readonly Place[]): void {
     const ours = this.#folders();
     for (const { name, folder } of plans) {
       if (ours.includes(name) || isFree(folder)) continue;
@@ -92,8 +97,15 @@ export class DataFolder {
     return names;
   }
 
+  /** Removes what one control plane has stored, as a lost disk would; its certificates stay. */
+  wipeStore({ name, folder }: Plan): void {
+    if (!this.#folders().includes(name)) return;
+    for (const file of fs.readdirSync(folder))
+      if (file.startsWith(STORE)) fs.rmSync(path.join(folder, file), { force: true });
+  }
+
   /** Makes the folder of each control plane. The marker first: a folder of ours is never there without it. */
-  prepare(plans: readonly Plan[]): void {
+  prepare(plans: readonly Place[]): void {
     this.check(plans);
     const folders = [...new Set([...this.#folders(), ...plans.map(({ name }) => name)])];
     this.#write(MARKER, { about: ABOUT, folders });

@@ -61,6 +61,20 @@ export class Screen {
     }
   }
 
+  /** Shows how many of very many are there: in place on a terminal, else a line for each tenth. */
+  count(what: string, done: number, all: number): void {
+    const text = `  ${done} of ${all} ${what}`;
+    if (this.#redraws) {
+      this.#out.write(`${this.#drawn === 0 ? '' : '\x1b[1A\x1b[2K'}${text}\n`);
+      this.#drawn = 1;
+      return;
+    }
+    const tenth = Math.floor((10 * done) / all);
+    if (this.#shown.get(what) === `${tenth}`) return;
+    this.#shown.set(what, `${tenth}`);
+    this.line(text);
+  }
+
   table(children: readonly ChildStatus[]): void {
     const rows = children.map((child) => {
       const { name, pid, uptimeSeconds, api, log } = child;

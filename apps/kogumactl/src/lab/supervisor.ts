@@ -89,6 +89,16 @@ export class Supervisor {
     }));
   }
 
+  /** Whether a process of it runs. */
+  isUp(name: string): boolean {
+    return this.#child(name).pid !== undefined;
+  }
+
+  /** Tells one what time it is, from now on; one that does not run is told nothing. */
+  setClock(name: string, setting: { readonly offsetMs: number; readonly speed: number }): void {
+    this.#children.find(({ plan }) => plan.name === name)?.tell({ type: 'clock', ...setting });
+  }
+
   /** Ends one as a crash would. */
   async kill(name: string): Promise<void> {
     await this.#runningChild(name).kill();

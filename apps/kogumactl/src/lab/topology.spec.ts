@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   environmentFor,
   type LabSettings,
+  MAX_ZONES_IN_PROCESS,
   parseConfigs,
   parseEnv,
   parsePortOffset,
@@ -101,6 +102,12 @@ describe('options', () => {
     expect(parseZones(Array.from({ length: 50 }, (_, index) => `z${index}`).join(','))).toHaveLength(50);
   });
 
+  it('reads how many zones there are to be', () => {
+    expect(parseZones('3')).toEqual(['zone-1', 'zone-2', 'zone-3']);
+    expect(parseZones('2000', MAX_ZONES_IN_PROCESS).at(-1)).toBe('zone-2000');
+    expect(() => parseZones('2001', MAX_ZONES_IN_PROCESS)).toThrow('2001 zones are too many for one process');
+  });
+
   it.each([
     ['', '"" cannot be the name of a zone'],
     ['east,,west', '"" cannot be the name of a zone'],
@@ -111,6 +118,8 @@ describe('options', () => {
     ['east,east', 'zone "east" is named twice'],
     ['east,global', '"global" is the name of the global control plane'],
     [Array.from({ length: 51 }, (_, index) => `z${index}`).join(','), '51 zones are too many: each is a process'],
+    ['51', '51 zones are too many: each is a process'],
+    ['0', '0 zones are no lab'],
   ])('refuses the zones %j', (text, message) => {
     expect(() => parseZones(text)).toThrow(message);
   });

@@ -39,6 +39,8 @@ export interface Plan {
   readonly title: string;
   readonly ports: readonly Port[];
   readonly api: string;
+  /** Of a zone: where it reaches global, by way of a wire of the lab. Undefined where faults are off. */
+  readonly wirePort: number | undefined;
   readonly folder: string;
   readonly log: string;
   readonly args: readonly string[];
@@ -47,7 +49,9 @@ export interface Plan {
 
 const GLOBAL = 'global';
 const MAX_ZONES = 50;
-const PORTS = { dp: 5678, diagnostics: 5680, api: 5681, https: 5682, kds: 5685 };
+/** Each has two ends of a link and a port: three of the files that a process may have open. */
+export const MAX_ZONES_IN_PROCESS = 2_000;
+const PORTS = { dp: 5678, diagnostics: 5680, api: 5681, https: 5682, kds: 5685, faults: 5690 };
 const PORTS_PER_ZONE = 1000;
 const MAX_PORT = 65_535;
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -64,20 +68,31 @@ const KEPT_BY_THE_LAB = new Set([
   'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT',
 ]);
 
+/** Where the lab takes faults; undefined where a control plane was told that it is in no lab. */
+export function faultPortOf(plans: readonly Plan[], portOffset: number): number | undefined {
+  const isLab = plans.every(({ env }) => env.KOGUMA_LAB !== 'false');
+  return isLab ? PORTS.faults + portOffset : undefined;
+}
+
+/** Where zones reach global, behind the wires. */
+export function kdsPortOf(portOffset: number): number {
+  return PORTS.kds + portOffset;
+}
+
 /** Whether a name can be a control plane's: one DNS label (RFC 1123). */
 export function isName(name: string): boolean {
   return LABEL.test(name);
 }
 
-/** Reads `east,west`. */
-export function parseZones(list: string): string[] {
-  const zones = list.split(',').map((name) => name.trim());
-  if (zones.length > MAX_ZONES) {
-    throw Failure.usage(
-      `${zones.length} zones are too many: each is a process of its own, and zone i takes the ports from 5678 + ${PORTS_PER_ZONE} × i`,
-      `Name at most ${MAX_ZONES} zones.`,
-    );
-  }
+/** Reads `east,west`, or a count: `3` is `zone-1,zone-2,zone-3`. */
+export function parseZones(list: string, most = MAX_ZONES): string[] {
+  const count = /^\d{1,9}$/.test(list.trim()) ? Number(list) : undefined;
+  const zones =
+    count === undefined
+      ? list.split(',').map((name) => name.trim())
+      : Array.from({ length: Math.min(count, most + 1) }, (_, index) => `zone-${index + 1}`);
+  if (zones.length === 0) throw Failure.usage('0 zones are no lab', 'Ask for one at least, such as --zones 3.');
+  if (zones.length > most) throw tooMany(count ?? zones.length, most);
   for (const [index, name] of zones.entries()) {
     const quoted = JSON.stringify(name);
     if (!isName(name)) {
@@ -92,6 +107,15 @@ export function parseZones(list: string): string[] {
     }
   }
   return zones;
+}
+
+function tooMany(asked: number, most: number): Failure {
+  const each = `each is a process of its own, and zone i takes the ports from 5678 + ${PORTS_PER_ZONE} × i`;
+  if (most === MAX_ZONES) {
+    const todo = `Name at most ${most} zones, or let them share a process: --in-process.`;
+    return Failure.usage(`${asked} zones are too many: ${each}`, todo);
+  }
+  return Failure.usage(`${asked} zones are too many for one process`, `Ask for at most ${most}.`);
 }
 
 /** Reads `--config NAME=FILE`, each into a name and a path as it was written. */
@@ -136,7 +160,7 @@ export function parsePortOffset(text: string): number {
 /** Lays the lab out: global first, then the zones in the order of their names' list. */
 export function planLab(settings: LabSettings): Plan[] {
   const { zones, portOffset } = settings;
-  const highest = PORTS.https + PORTS_PER_ZONE * zones.length + portOffset;
+  const highest = PORTS.faults + PORTS_PER_ZONE * zones.length + portOffset;
   if (highest > MAX_PORT) {
     const todo = `Use a --port-offset of at most ${MAX_PORT - highest + portOffset}, or fewer zones.`;
     throw Failure.usage(`the last zone would need port ${highest}, and ${MAX_PORT} is the highest there is`, todo);
@@ -159,6 +183,9 @@ function planOf(name: string, index: number, { data, memory, portOffset, configs
   const shift = portOffset + PORTS_PER_ZONE * index;
   const [api, https, diagnostics] = [PORTS.api + shift, PORTS.https + shift, PORTS.diagnostics + shift];
   const [kds, dp] = [PORTS.kds + portOffset, PORTS.dp + shift];
+  const chosen = env.filter((setting) => setting.name === '*' || setting.name === name);
+  const hasFaults = chosen.findLast(({ key }) => key === 'KOGUMA_LAB')?.value !== 'false';
+  const faults = PORTS.faults + shift;
   const config = configs.get(name);
   // Global starts first and makes the authority, whose certificates all of the lab believe.
   const authority = path.join(data, GLOBAL);
@@ -168,10 +195,9 @@ function planOf(name: string, index: number, { data, memory, portOffset, configs
       : {
           KUMA_MULTIZONE_ZONE_NAME: name,
           KUMA_DP_SERVER_PORT: `${dp}`,
-          KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: `grpcs://localhost:${kds}`,
+          KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: `grpcs://localhost:${hasFaults ? faults : kds}`,
           KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE: path.join(authority, 'ca.crt'),
         };
-  const chosen = env.filter((setting) => setting.name === '*' || setting.name === name);
   return {
     name,
     role,
@@ -183,8 +209,12 @@ function planOf(name: string, index: number, { data, memory, portOffset, configs
       role === 'global'
         ? { number: kds, purpose: 'the sync with zones (KDS)' }
         : { number: dp, purpose: 'its proxies' },
+      ...(hasFaults
+        ? [{ number: faults, purpose: role === 'global' ? 'faults and clocks' : 'its link to global' }]
+        : []),
     ],
     api: `http://localhost:${api}`,
+    wirePort: hasFaults && role === 'zone' ? faults : undefined,
     folder,
     log: path.join(folder, 'log.jsonl'),
     args: config === undefined ? ['run'] : ['run', '-c', config],

@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Listener } from '@koguma/core';
 import { configPath } from '../config/config-file.js';
 import { Failure } from '../failure.js';
 import type { Interrupts, Terminal } from '../terminal.js';
@@ -7,10 +8,12 @@ import type { Child, SyncState } from './child.js';
 import { contextOf, writeContexts } from './contexts.js';
 import { Control, type LabStatus, type Request } from './control.js';
 import { DataFolder, defaultData } from './data-folder.js';
+import { openFaultDoor } from './fault-door.js';
+import { Faults, type Hands } from './faults.js';
 import { checkPorts } from './ports.js';
 import { Screen } from './screen.js';
 import { Supervisor } from './supervisor.js';
-import { type LabSettings, type Plan, planLab } from './topology.js';
+import { faultPortOf, kdsPortOf, type LabSettings, type Plan, planLab } from './topology.js';
 
 const READY_WITHIN_MS = 60_000;
 /** What a process needs to start on a slow core: with many zones a minute is not enough. */
@@ -37,15 +40,28 @@ export async function up(settings: LabSettings, { fresh, contexts }: Start, term
   folder.check(plans);
   const screen = new Screen(terminal, plans.length);
   const reporter = new Reporter(screen, () => supervisor.status());
-  const supervisor = new Supervisor({ plans, programs, env: terminal.env, onChange: (child) => reporter.tell(child) });
+  const supervisor = new Supervisor({
+    ...{ plans, programs, env: terminal.env },
+    onChange: (child) => {
+      const { life, plan } = child;
+      if (life === 'starting') supervisor.setClock(plan.name, faults.clockOf(plan.name));
+      reporter.tell(child);
+    },
+  });
+  const faults = new Faults(plans, handsOf(supervisor, folder, plans));
+  const faultPort = faultPortOf(plans, settings.portOffset);
+  const about = { data: settings.data, faults: faultPort === undefined ? null : `http://localhost:${faultPort}` };
 
   const socket = folder.socketPath();
-  const control = await Control.open(socket, (request) => answer(supervisor, settings.data, request));
+  const control = await Control.open(socket, (request) => answer(supervisor, about, request));
+  let door: Listener | undefined;
   try {
     folder.record({ pid: process.pid, socket });
     await checkPorts(plans);
     if (fresh) folder.wipe();
     folder.prepare(plans);
+    await faults.open(kdsPortOf(settings.portOffset));
+    if (faultPort !== undefined) door = await openFaultDoor(faults, faultPort);
     screen.heading(`Starting ${plans.map(({ name }) => name).join(', ')} in ${settings.data}`);
     const patience = Math.max(READY_WITHIN_MS, settings.zones.length * READY_WITHIN_MS_PER_ZONE);
     await runUntilStopped(supervisor, terminal.interrupts(), reporter, patience, () => {
@@ -57,7 +73,7 @@ export async function up(settings: LabSettings, { fresh, contexts }: Start, term
     });
   } finally {
     folder.forget();
-    await control.close();
+    await Promise.all([control.close(), door?.close(0), faults.close()]);
   }
   screen.line('The lab has stopped.');
 }
@@ -88,11 +104,28 @@ async function runUntilStopped(
   await running;
 }
 
-async function answer(supervisor: Supervisor, data: string, { command, name }: Request): Promise<LabStatus> {
+async function answer(
+  supervisor: Supervisor,
+  about: Pick<LabStatus, 'data' | 'faults'>,
+  { command, name }: Request,
+): Promise<LabStatus> {
   if (command === 'kill') await supervisor.kill(name);
   if (command === 'stop') await supervisor.stop(name);
   if (command === 'start') await supervisor.start(name, READY_WITHIN_MS);
-  return { pid: process.pid, data, controlPlanes: supervisor.status() };
+  return { pid: process.pid, ...about, controlPlanes: supervisor.status() };
+}
+
+function handsOf(supervisor: Supervisor, folder: DataFolder, plans: readonly Plan[]): Hands {
+  return {
+    kill: (name) => supervisor.kill(name),
+    stop: (name) => supervisor.stop(name),
+    start: (name, timeoutMs) => supervisor.start(name, timeoutMs),
+    isUp: (name) => supervisor.isUp(name),
+    setClock: (name, setting) => supervisor.setClock(name, setting),
+    wipe: (name) => {
+      for (const plan of plans) if (plan.name === name) folder.wipeStore(plan);
+    },
+  };
 }
 
 /** Tells what happens in the lab: all of it while it starts, and later what changes how it can be used. */
@@ -200,7 +233,7 @@ function mustBeReadable(name: string, file: string): void {
 
 /** The script of an app of ours, beside what its package exports. */
 function programOf(app: string): string {
-  const main = fileURLToPath(new URL('main.js', import.meta.resolve(`@koguma/${app}`)));
+  const main = fileURLToPath(new URL('program/main.js', import.meta.resolve(`@koguma/${app}`)));
   if (!existsSync(main)) throw new Failure(`${app} is not built: there is no ${main}`, 'Build it with: npm run build');
   return main;
 }

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { parseArgs } from 'node:util';
+import type { Clock } from '../clock.js';
 import { loadConfig } from '../config/config.js';
 import type { Config } from '../config/settings.js';
 import type { Role } from '../config/table.js';
 import { ControlPlaneError } from '../errors.js';
 import type { Log } from '../log.js';
 import { type Observer, UNOBSERVED } from '../observer.js';
+import { ShiftableClock } from '../shiftable-clock.js';
 import { VERSION } from '../version.js';
 import { openTelemetry } from './open-telemetry.js';
 import { pinoLog } from './pino-log.js';
@@ -15,7 +17,7 @@ import { systemEntropy } from './system-entropy.js';
 
 /** What the machine gives to a control plane that runs as a process of its own. */
 export interface Machine {
-  readonly clock: typeof systemClock;
+  readonly clock: Clock;
   readonly entropy: typeof systemEntropy;
   readonly log: Log;
   /** Follows the control plane at work, where the environment asks for it. */
@@ -88,7 +90,7 @@ async function serve(command: Command, config: Config, warnings: readonly string
   for (const warning of warnings) log.warn(warning);
   const stopped = stopRequest(log);
   const tracing = await openTelemetry(process.env, `${command.program}/${name}`);
-  const running = await command.start(config, { ...MACHINE, log, observer: tracing.observer });
+  const running = await command.start(config, { ...MACHINE, clock: clockOf(config), log, observer: tracing.observer });
   log.info('ready', { url: running.url });
   process.send?.({ type: 'ready', name });
   running.watch?.((state) => process.connected && process.send?.({ type: 'state', state }));
@@ -98,6 +100,19 @@ async function serve(command: Command, config: Config, warnings: readonly string
   log.info('stopped');
   // Everything of ours has ended; what a library may still wait for (a dial, a timer) is nobody's business any more.
   process.exit(0);
+}
+
+/** In a lab, what supervises it may move the time; nobody else can, and nothing else is moved. */
+function clockOf({ koguma }: Config): Clock {
+  if (!koguma.lab || !process.send) return systemClock;
+  const clock = new ShiftableClock(systemClock);
+  process.on('message', (sent: unknown) => {
+    const { type, offsetMs, speed } = Object(sent) as Record<string, unknown>;
+    if (type !== 'clock' || !Number.isFinite(offsetMs) || !Number.isFinite(speed) || Number(speed) <= 0) return;
+    clock.pace(Number(speed));
+    clock.shift(Number(offsetMs) - clock.offset);
+  });
+  return clock;
 }
 
 /** Resolves at the first SIGINT or SIGTERM, or when the supervisor that started this process is gone. */

@@ -36,11 +36,52 @@ export interface GlobalReport_RevisionsEntry {
 export interface ZoneReport {
   /** By type. */
   applied: { [key: string]: Applied };
+  /** Since when this control plane counts the tokens that it issues; absent when it does not. */
+  countedSince?:
+    | string
+    | undefined;
+  /** Of each key that signed here since then. */
+  issued: KeyUse[];
+  /** What came of revocations and keys here: of those where something did since the last report on this stream. */
+  traces: Trace[];
 }
 
 export interface ZoneReport_AppliedEntry {
   key: string;
   value?: Applied | undefined;
+}
+
+/** How many tokens a key signed that can still be good. Never a token. */
+export interface KeyUse {
+  /** The kind of token: dataplane, zone-ingress, zone, user. */
+  kind: string;
+  /** Empty for kinds whose keys are in no mesh. */
+  mesh: string;
+  kid: string;
+  /** RFC 7638, SHA-256: serials are used again. */
+  thumbprint: string;
+  unexpired: bigint;
+  latestExpiry?: string | undefined;
+}
+
+/** What came of one revoked token or of one key. Times are told as how long ago they were, since clocks differ. */
+export interface Trace {
+  kind: string;
+  mesh: string;
+  /** "revocation" or "key". */
+  of: string;
+  /** The jti or the kid. */
+  id: string;
+  applied?:
+    | Duration
+    | undefined;
+  /** When a token was first refused because of it; absent before. */
+  firstRefusal?:
+    | Duration
+    | undefined;
+  /** When a stream was last ended because of it; absent before. */
+  lastClosed?: Duration | undefined;
+  closed: number;
 }
 
 export interface Applied {
@@ -277,7 +318,7 @@ export const GlobalReport_RevisionsEntry: MessageFns<GlobalReport_RevisionsEntry
 };
 
 function createBaseZoneReport(): ZoneReport {
-  return { applied: {} };
+  return { applied: {}, countedSince: undefined, issued: [], traces: [] };
 }
 
 export const ZoneReport: MessageFns<ZoneReport> = {
@@ -285,6 +326,15 @@ export const ZoneReport: MessageFns<ZoneReport> = {
     globalThis.Object.entries(message.applied).forEach(([key, value]: [string, Applied]) => {
       ZoneReport_AppliedEntry.encode({ key: key as any, value }, writer.uint32(10).fork()).join();
     });
+    if (message.countedSince !== undefined) {
+      Timestamp.encode(toTimestamp(message.countedSince), writer.uint32(18).fork()).join();
+    }
+    for (const v of message.issued) {
+      KeyUse.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.traces) {
+      Trace.encode(v!, writer.uint32(34).fork()).join();
+    }
     return writer;
   },
 
@@ -310,6 +360,30 @@ export const ZoneReport: MessageFns<ZoneReport> = {
             if (entry1.value !== undefined) {
               message.applied[entry1.key] = entry1.value;
             }
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.countedSince = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.issued.push(KeyUse.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.traces.push(Trace.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -340,6 +414,13 @@ export const ZoneReport: MessageFns<ZoneReport> = {
           {},
         )
         : {},
+      countedSince: isSet(object.countedSince)
+        ? globalThis.String(object.countedSince)
+        : isSet(object.counted_since)
+        ? globalThis.String(object.counted_since)
+        : undefined,
+      issued: globalThis.Array.isArray(object?.issued) ? object.issued.map((e: any) => KeyUse.fromJSON(e)) : [],
+      traces: globalThis.Array.isArray(object?.traces) ? object.traces.map((e: any) => Trace.fromJSON(e)) : [],
     };
   },
 
@@ -353,6 +434,15 @@ export const ZoneReport: MessageFns<ZoneReport> = {
           obj.applied[k] = Applied.toJSON(v);
         });
       }
+    }
+    if (message.countedSince !== undefined) {
+      obj.countedSince = message.countedSince;
+    }
+    if (message.issued?.length) {
+      obj.issued = message.issued.map((e) => KeyUse.toJSON(e));
+    }
+    if (message.traces?.length) {
+      obj.traces = message.traces.map((e) => Trace.toJSON(e));
     }
     return obj;
   },
@@ -371,6 +461,9 @@ export const ZoneReport: MessageFns<ZoneReport> = {
       },
       {},
     );
+    message.countedSince = object.countedSince ?? undefined;
+    message.issued = object.issued?.map((e) => KeyUse.fromPartial(e)) || [];
+    message.traces = object.traces?.map((e) => Trace.fromPartial(e)) || [];
     return message;
   },
 };
@@ -458,6 +551,366 @@ export const ZoneReport_AppliedEntry: MessageFns<ZoneReport_AppliedEntry> = {
     message.value = (object.value !== undefined && object.value !== null)
       ? Applied.fromPartial(object.value)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseKeyUse(): KeyUse {
+  return { kind: "", mesh: "", kid: "", thumbprint: "", unexpired: 0n, latestExpiry: undefined };
+}
+
+export const KeyUse: MessageFns<KeyUse> = {
+  encode(message: KeyUse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.mesh !== "") {
+      writer.uint32(18).string(message.mesh);
+    }
+    if (message.kid !== "") {
+      writer.uint32(26).string(message.kid);
+    }
+    if (message.thumbprint !== "") {
+      writer.uint32(34).string(message.thumbprint);
+    }
+    if (message.unexpired !== 0n) {
+      if (BigInt.asUintN(64, message.unexpired) !== message.unexpired) {
+        throw new globalThis.Error("value provided for field message.unexpired of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.unexpired);
+    }
+    if (message.latestExpiry !== undefined) {
+      Timestamp.encode(toTimestamp(message.latestExpiry), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeyUse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeyUse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.mesh = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kid = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.thumbprint = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.unexpired = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.latestExpiry = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): KeyUse {
+    return {
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      mesh: isSet(object.mesh) ? globalThis.String(object.mesh) : "",
+      kid: isSet(object.kid) ? globalThis.String(object.kid) : "",
+      thumbprint: isSet(object.thumbprint) ? globalThis.String(object.thumbprint) : "",
+      unexpired: isSet(object.unexpired) ? BigInt(object.unexpired) : 0n,
+      latestExpiry: isSet(object.latestExpiry)
+        ? globalThis.String(object.latestExpiry)
+        : isSet(object.latest_expiry)
+        ? globalThis.String(object.latest_expiry)
+        : undefined,
+    };
+  },
+
+  toJSON(message: KeyUse): unknown {
+    const obj: any = {};
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.mesh !== "") {
+      obj.mesh = message.mesh;
+    }
+    if (message.kid !== "") {
+      obj.kid = message.kid;
+    }
+    if (message.thumbprint !== "") {
+      obj.thumbprint = message.thumbprint;
+    }
+    if (message.unexpired !== 0n) {
+      obj.unexpired = message.unexpired.toString();
+    }
+    if (message.latestExpiry !== undefined) {
+      obj.latestExpiry = message.latestExpiry;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<KeyUse>): KeyUse {
+    return KeyUse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeyUse>): KeyUse {
+    const message = createBaseKeyUse();
+    message.kind = object.kind ?? "";
+    message.mesh = object.mesh ?? "";
+    message.kid = object.kid ?? "";
+    message.thumbprint = object.thumbprint ?? "";
+    message.unexpired = (object.unexpired !== undefined && object.unexpired !== null) ? BigInt(object.unexpired) : 0n;
+    message.latestExpiry = object.latestExpiry ?? undefined;
+    return message;
+  },
+};
+
+function createBaseTrace(): Trace {
+  return {
+    kind: "",
+    mesh: "",
+    of: "",
+    id: "",
+    applied: undefined,
+    firstRefusal: undefined,
+    lastClosed: undefined,
+    closed: 0,
+  };
+}
+
+export const Trace: MessageFns<Trace> = {
+  encode(message: Trace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.mesh !== "") {
+      writer.uint32(18).string(message.mesh);
+    }
+    if (message.of !== "") {
+      writer.uint32(26).string(message.of);
+    }
+    if (message.id !== "") {
+      writer.uint32(34).string(message.id);
+    }
+    if (message.applied !== undefined) {
+      Duration.encode(message.applied, writer.uint32(42).fork()).join();
+    }
+    if (message.firstRefusal !== undefined) {
+      Duration.encode(message.firstRefusal, writer.uint32(50).fork()).join();
+    }
+    if (message.lastClosed !== undefined) {
+      Duration.encode(message.lastClosed, writer.uint32(58).fork()).join();
+    }
+    if (message.closed !== 0) {
+      writer.uint32(64).uint32(message.closed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Trace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.mesh = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.of = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.applied = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.firstRefusal = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.lastClosed = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.closed = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Trace {
+    return {
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      mesh: isSet(object.mesh) ? globalThis.String(object.mesh) : "",
+      of: isSet(object.of) ? globalThis.String(object.of) : "",
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      applied: isSet(object.applied) ? Duration.fromJSON(object.applied) : undefined,
+      firstRefusal: isSet(object.firstRefusal)
+        ? Duration.fromJSON(object.firstRefusal)
+        : isSet(object.first_refusal)
+        ? Duration.fromJSON(object.first_refusal)
+        : undefined,
+      lastClosed: isSet(object.lastClosed)
+        ? Duration.fromJSON(object.lastClosed)
+        : isSet(object.last_closed)
+        ? Duration.fromJSON(object.last_closed)
+        : undefined,
+      closed: isSet(object.closed) ? globalThis.Number(object.closed) : 0,
+    };
+  },
+
+  toJSON(message: Trace): unknown {
+    const obj: any = {};
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.mesh !== "") {
+      obj.mesh = message.mesh;
+    }
+    if (message.of !== "") {
+      obj.of = message.of;
+    }
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.applied !== undefined) {
+      obj.applied = Duration.toJSON(message.applied);
+    }
+    if (message.firstRefusal !== undefined) {
+      obj.firstRefusal = Duration.toJSON(message.firstRefusal);
+    }
+    if (message.lastClosed !== undefined) {
+      obj.lastClosed = Duration.toJSON(message.lastClosed);
+    }
+    if (message.closed !== 0) {
+      obj.closed = Math.round(message.closed);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Trace>): Trace {
+    return Trace.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Trace>): Trace {
+    const message = createBaseTrace();
+    message.kind = object.kind ?? "";
+    message.mesh = object.mesh ?? "";
+    message.of = object.of ?? "";
+    message.id = object.id ?? "";
+    message.applied = (object.applied !== undefined && object.applied !== null)
+      ? Duration.fromPartial(object.applied)
+      : undefined;
+    message.firstRefusal = (object.firstRefusal !== undefined && object.firstRefusal !== null)
+      ? Duration.fromPartial(object.firstRefusal)
+      : undefined;
+    message.lastClosed = (object.lastClosed !== undefined && object.lastClosed !== null)
+      ? Duration.fromPartial(object.lastClosed)
+      : undefined;
+    message.closed = object.closed ?? 0;
     return message;
   },
 };

@@ -1,0 +1,83 @@
+import { isTokenKind, TOKEN_KIND_NAMES, type TokenKindName, tokenKind } from '@koguma/auth';
+import type { ApiClient } from '../api/client.js';
+import { Failure } from '../failure.js';
+
+/** `GET /koguma/keys`, as far as it is read here. */
+export interface Key {
+  readonly kind: TokenKindName;
+  /** '' for kinds whose keys are in no mesh. */
+  readonly mesh: string;
+  readonly name: string;
+  readonly kid: string;
+  readonly serial: number;
+  readonly thumbprint: string;
+  readonly createdAt: string;
+  readonly phase: 'active' | 'prepared';
+  readonly half: 'private' | 'public';
+  readonly signs: boolean;
+  readonly crossing: 'private' | 'public' | 'never';
+  readonly zones: readonly KeyInZone[];
+  readonly proxies: readonly KeyUser[];
+  readonly tokens: readonly Counted[];
+}
+
+export interface KeyInZone {
+  readonly zone: string;
+  readonly state: 'Online' | 'Stale' | 'Offline';
+  readonly since: string | null;
+  readonly lagMs: number | null;
+  readonly program: 'koguma' | 'kuma' | null;
+  readonly has: 'yes' | 'no' | 'unknown';
+}
+
+export interface KeyUser {
+  readonly zone: string;
+  readonly type: string;
+  readonly name: string;
+  readonly expiresAt: string | null;
+}
+
+export interface Counted {
+  readonly controlPlane: string;
+  readonly since: string | null;
+  readonly unexpired: number | null;
+  readonly latestExpiry: string | null;
+}
+
+export interface Inventory {
+  /** Of whom it is: `global`, or a zone. */
+  readonly controlPlane: string;
+  readonly keys: readonly Key[];
+}
+
+export function readInventory(api: ApiClient): Promise<Inventory> {
+  return api.get<Inventory>('/koguma/keys');
+}
+
+/** Which keys belong together: one of them signs, all of them verify. */
+export interface Ring {
+  readonly kind: TokenKindName;
+  /** '' for kinds whose keys are in no mesh. */
+  readonly mesh: string;
+}
+
+/** @param mesh what the command line says; without meaning for kinds whose keys are in no mesh */
+export function ringOf(kind: string, mesh: string): Ring {
+  if (!isTokenKind(kind)) {
+    const todo = `Use one of ${TOKEN_KIND_NAMES.join(', ')}.`;
+    throw Failure.usage(`there is no kind of token ${JSON.stringify(kind)}`, todo);
+  }
+  return { kind, mesh: tokenKind(kind).secretType === 'Secret' ? mesh : '' };
+}
+
+/** As people speak of it: `dataplane key 2 of mesh default`. */
+export function titleOf({ kind, mesh }: Ring, kid?: string): string {
+  return `${kind} key${kid === undefined ? 's' : ` ${kid}`}${mesh === '' ? '' : ` of mesh ${mesh}`}`;
+}
+
+/** The keys of a ring, by rising serial. @throws Failure when there are none */
+export function keysIn({ keys }: Inventory, ring: Ring): Key[] {
+  const found = keys.filter(({ kind, mesh }) => kind === ring.kind && mesh === ring.mesh);
+  if (found.length > 0) return found;
+  throw new Failure(`there are no ${titleOf(ring)} here`, 'See what there is: npx kogumactl keys list');
+}

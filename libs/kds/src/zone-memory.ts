@@ -1,0 +1,52 @@
+import type { ResourceType } from '@koguma/resources';
+import type { KeyUse } from './gen/koguma/v1/sync.js';
+
+/** What a zone said of the tokens that it issues. */
+export interface CountedTokens {
+  /** RFC 3339; undefined when it does not count. */
+  readonly since: string | undefined;
+  readonly uses: readonly KeyUse[];
+}
+
+interface Memory {
+  lastSeen?: number;
+  counted?: CountedTokens;
+  readonly applied: Map<ResourceType, number>;
+}
+
+/** What global remembers of zones beyond the end of their links, for as long as it runs. */
+export class ZoneMemory {
+  readonly #zones = new Map<string, Memory>();
+
+  /** When the last link of a zone ended, on `wall`. */
+  lastSeen(zone: string): number | undefined {
+    return this.#zones.get(zone)?.lastSeen;
+  }
+
+  left(zone: string, wall: number): void {
+    this.#of(zone).lastSeen = wall;
+  }
+
+  /** Up to which revision a zone has acknowledged a type; undefined when it never did. */
+  applied(zone: string, type: ResourceType): number | undefined {
+    return this.#zones.get(zone)?.applied.get(type);
+  }
+
+  acknowledged(zone: string, type: ResourceType, revision: number): void {
+    this.#of(zone).applied.set(type, revision);
+  }
+
+  counted(zone: string): CountedTokens | undefined {
+    return this.#zones.get(zone)?.counted;
+  }
+
+  counts(zone: string, counted: CountedTokens): void {
+    this.#of(zone).counted = counted;
+  }
+
+  #of(zone: string): Memory {
+    const memory = this.#zones.get(zone) ?? { applied: new Map() };
+    this.#zones.set(zone, memory);
+    return memory;
+  }
+}
