@@ -82,7 +82,7 @@ export class TokenValidator {
       const proof = await this.#prove(token, kind, mesh);
       // Who made a kid up does not make up a row of a metric.
       if (observer !== UNOBSERVED)
-        tell({ kid: proof.key?.kid ?? 'unknown', result: this.judge(proof).reason ?? 'accepted' });
+        tell({ kid: proof.key?.kid ?? 'unknown', result: this.#judge(proof).reason ?? 'accepted' });
       return proof;
     });
   }
