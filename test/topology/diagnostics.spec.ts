@@ -1,11 +1,11 @@
 import { SILENT, systemEntropy } from '@koguma/core';
 import { openPostgresStore } from '@koguma/resources';
-import { Lab, type LabNode, startLab } from '@koguma/testkit';
+import { type LabNode, startWiredLab, WiredLab } from '@koguma/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hasPostgres, ThrowawayCluster } from '../support/throwaway-cluster.js';
 import { dataplane, Proxies } from './proxy-lab.js';
 
-let lab: Lab;
+let lab: WiredLab;
 const proxies = new Proxies(() => lab);
 afterEach(async () => {
   proxies.closeAll();
@@ -25,7 +25,7 @@ async function readyOf(node: Node): Promise<{ status: number; reason?: string }>
 
 describe('readiness', () => {
   it('of a zone that has never synced is refused with the reason, and given once it has; losing global takes it away no more', async () => {
-    lab = new Lab({ zones: ['east'] });
+    lab = new WiredLab({ zones: ['east'] });
     await lab.global.start();
     await lab.global.stop();
     await lab.zone('east').start();
@@ -57,7 +57,10 @@ describe.skipIf(!hasPostgres())('a zone whose database is away', { timeout: 40_0
     await cluster.createDatabase('east');
     const settings = cluster.settings('east', { connectionTimeout: 1 });
     const open = () => openPostgresStore({ settings, entropy: systemEntropy, log: SILENT });
-    lab = new Lab({ zones: ['east'], openStore: (name) => (name === 'east' ? open() : Promise.resolve(undefined)) });
+    lab = new WiredLab({
+      zones: ['east'],
+      openStore: (name) => (name === 'east' ? open() : Promise.resolve(undefined)),
+    });
     await lab.start();
   });
   afterEach(() => cluster?.drop());
@@ -86,7 +89,7 @@ describe.skipIf(!hasPostgres())('a zone whose database is away', { timeout: 40_0
 
 describe('metrics', () => {
   beforeEach(async () => {
-    lab = await startLab({ zones: ['east'] });
+    lab = await startWiredLab({ zones: ['east'] });
   });
 
   /** Each series with its value, without those of Node itself. */
