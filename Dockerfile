@@ -31,8 +31,8 @@ RUN node scripts/setup.mjs \
 
 # What only a compiler, a debugger, a reader or another libc has use for.
 RUN cd /built \
- && rm -rf node_modules/@libsql/*-musl \
- && find . -type f \( -name '*.d.[cm]ts' -o -name '*.d.ts' -o -name '*.map' -o -name '*.tsbuildinfo' -o -name '*.md' \) -delete
+ && rm -rf node_modules/@libsql/*-musl node_modules/typeorm/browser \
+ && find . -type f \( -name '*.ts' -o -name '*.[cm]ts' -o -name '*.map' -o -name '*.tsbuildinfo' -o -name '*.md' \) -delete
 
 FROM node:24-bookworm-slim
 COPY --from=build /built /opt/koguma
