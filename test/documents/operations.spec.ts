@@ -11,7 +11,7 @@ const section = (title: string) => text.split(`\n## ${title}\n`)[1]?.split('\n##
 const rowsOf = (title: string) =>
   section(title)
     .split('\n')
-    .filter((line, at, lines) => line.startsWith('|') && !/^\| -/.test(line) && !/^\| -/.test(lines[at + 1] ?? ''))
+    .filter((line, at, lines) => line.startsWith('|') && !line.startsWith('| -') && !lines[at + 1]?.startsWith('| -'))
     .map((line) =>
       line
         .split('|')

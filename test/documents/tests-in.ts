@@ -5,7 +5,7 @@ import ts from 'typescript';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** The tests of a file by their full names, titles as they are written: `describe > it`. Skipped ones do not count. */
-export function testsIn(file: string): Set<string> {
+function testsIn(file: string): Set<string> {
   const names = new Set<string>();
   const source = ts.createSourceFile(file, readFileSync(ROOT + file, 'utf8'), ts.ScriptTarget.ES2023);
   const visit = (node: ts.Node, path: readonly string[]): void => {
