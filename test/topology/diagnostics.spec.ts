@@ -1,8 +1,8 @@
-import { Lab, type LabNode, startLab } from '@koguma/testkit';
+import { type LabNode, startWiredLab, WiredLab } from '@koguma/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dataplane, Proxies } from './proxy-lab.js';
 
-let lab: Lab;
+let lab: WiredLab;
 const proxies = new Proxies(() => lab);
 afterEach(async () => {
   proxies.closeAll();
@@ -22,7 +22,7 @@ async function readyOf(node: Node): Promise<{ status: number; reason?: string }>
 
 describe('readiness', () => {
   it('of a zone that has never synced is refused with the reason, and given once it has; losing global takes it away no more', async () => {
-    lab = new Lab({ zones: ['east'] });
+    lab = new WiredLab({ zones: ['east'] });
     await lab.global.start();
     await lab.global.stop();
     await lab.zone('east').start();
@@ -49,7 +49,7 @@ describe('readiness', () => {
 
 describe('metrics', () => {
   beforeEach(async () => {
-    lab = await startLab({ zones: ['east'] });
+    lab = await startWiredLab({ zones: ['east'] });
   });
 
   /** Each series with its value, without those of Node itself. */

@@ -1,12 +1,12 @@
 import { SILENT, systemEntropy } from '@koguma/core';
 import { openPostgresStore } from '@koguma/resources';
-import { decodeToken, Lab, startLab } from '@koguma/testkit';
+import { decodeToken, startWiredLab, WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { hasPostgres, ThrowawayCluster } from '../support/throwaway-cluster.js';
 import { dataplane, Proxies } from './proxy-lab.js';
 import { globalReport, zoneReport } from './reports.js';
 
-let lab: Lab;
+let lab: WiredLab;
 const proxies = new Proxies(() => lab);
 afterEach(async () => {
   proxies.closeAll();
@@ -19,7 +19,7 @@ const SOON = { timeout: 20_000 };
 
 describe('while one zone is away', () => {
   it('global and the other zone go on, global tells since when, and what was missed arrives with its return', async () => {
-    lab = await startLab();
+    lab = await startWiredLab();
     const token = await lab.zone('east').issue('zone-ingress', INGRESS);
     const before = lab.clock.wall();
     await lab.zone('east').stop();
@@ -47,7 +47,7 @@ describe.skipIf(!hasPostgres())('while a database is away', { timeout: 60_000 },
     await cluster.createDatabase(name);
     const settings = cluster.settings(name, { connectionTimeout: 1 });
     const open = () => openPostgresStore({ settings, entropy: systemEntropy, log: SILENT });
-    lab = new Lab({ zones: ['east'], openStore: (one) => (one === name ? open() : Promise.resolve(undefined)) });
+    lab = new WiredLab({ zones: ['east'], openStore: (one) => (one === name ? open() : Promise.resolve(undefined)) });
     await lab.start();
   };
 

@@ -1,6 +1,6 @@
 import { pinoLog, SILENT, systemEntropy } from '@koguma/core';
 import { openPostgresStore } from '@koguma/resources';
-import { Lab } from '@koguma/testkit';
+import { WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasPostgres, ThrowawayCluster } from '../support/throwaway-cluster.js';
 import { dataplane, Proxies } from './proxy-lab.js';
@@ -12,7 +12,7 @@ const SECONDS = { timeout: 15_000 };
 
 describe.skipIf(!hasPostgres())('replicas on one PostgreSQL', { timeout: 40_000 }, () => {
   let cluster: ThrowawayCluster;
-  const labs: Lab[] = [];
+  const labs: WiredLab[] = [];
   const lines: string[] = [];
   const log = pinoLog('info', 'lab', { write: (line) => lines.push(line) });
   const databases = ['global', 'east', 'impostor'];
@@ -24,7 +24,7 @@ describe.skipIf(!hasPostgres())('replicas on one PostgreSQL', { timeout: 40_000 
       const owner = name === 'global' ? 'global' : 'zone east';
       return openPostgresStore({ settings: cluster.settings(dbName), entropy: systemEntropy, log: SILENT, owner });
     };
-    const lab = new Lab({ zones, env: ENV, openStore, log });
+    const lab = new WiredLab({ zones, env: ENV, openStore, log });
     for (const zone of zones) lab.configure(zone, { KUMA_MULTIZONE_ZONE_NAME: 'east' });
     labs.push(lab);
     return lab;
@@ -41,10 +41,10 @@ describe.skipIf(!hasPostgres())('replicas on one PostgreSQL', { timeout: 40_000 
     for (const lab of labs.splice(0)) await lab.stop();
   });
 
-  const east = async (lab: Lab) => (await globalReport(lab.global)).zones.find(({ zone }) => zone === 'east');
-  const inSync = (lab: Lab) =>
+  const east = async (lab: WiredLab) => (await globalReport(lab.global)).zones.find(({ zone }) => zone === 'east');
+  const inSync = (lab: WiredLab) =>
     expect.poll(async () => (await zoneReport(lab.zone('first'))).state, SECONDS).toBe('in-sync');
-  const openOn = async (lab: Lab) => {
+  const openOn = async (lab: WiredLab) => {
     const [overview] = await zoneOverviews(lab.global);
     return overview?.zoneInsight?.subscriptions.filter(({ disconnectTime }) => disconnectTime === undefined).length;
   };
@@ -64,7 +64,7 @@ describe.skipIf(!hasPostgres())('replicas on one PostgreSQL', { timeout: 40_000 
       .map((line) => JSON.parse(line) as Record<string, unknown>)
       .filter(({ msg }) => msg === 'applied');
     expect(told).toContainEqual(expect.objectContaining({ peer: 'global', type: 'Mesh', request: 'asked-of-two' }));
-    const facts = async (lab: Lab) => {
+    const facts = async (lab: WiredLab) => {
       const { state, since, types = [] } = (await east(lab)) ?? {};
       return { state, since, types: types.map(({ type, applied }) => [type, applied]) };
     };
@@ -107,7 +107,7 @@ describe.skipIf(!hasPostgres())('replicas on one PostgreSQL', { timeout: 40_000 
   it('of global: what two make that start at once on an empty store is made once', async () => {
     const [one, two] = [labOf([]), labOf([])];
     await Promise.all([one.global.start(), two.global.start()]);
-    const made = async (lab: Lab) => {
+    const made = async (lab: WiredLab) => {
       const { items } = (await lab.global.get<{ items: { name: string; data: string }[] }>('/global-secrets')).body;
       return Object.fromEntries(items.map(({ name, data }) => [name, data]));
     };
@@ -180,7 +180,7 @@ describe.skipIf(!hasPostgres())('replicas on one PostgreSQL', { timeout: 40_000 
   });
 
   describe('of a zone, with proxies', () => {
-    let lab: Lab;
+    let lab: WiredLab;
     const proxies = new Proxies(() => lab);
     beforeEach(async () => {
       lab = labOf(['first', 'second']);

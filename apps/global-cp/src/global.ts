@@ -1,5 +1,14 @@
 import { Auth, authSettings, readOnlyReason, type TokenCrypto } from '@koguma/auth';
-import { type Clock, type Config, type Entropy, type Log, type Observer, Tasks, UNOBSERVED } from '@koguma/core';
+import {
+  type Clock,
+  type Config,
+  type Entropy,
+  EventLog,
+  type Log,
+  type Observer,
+  Tasks,
+  UNOBSERVED,
+} from '@koguma/core';
 import {
   Admission,
   CLUSTER_ID_NAME,
@@ -43,6 +52,8 @@ export interface Global {
   readonly keys: KeyInventory;
   /** How revocations and keys reached the zones. */
   readonly timeline: Timeline;
+  /** What happened lately. */
+  readonly events: EventLog;
   readonly kds: KdsServer;
   /** What zones reach: `kds`, behind the check of who they are where there is one. */
   readonly endpoint: KdsEndpoint;
@@ -57,9 +68,11 @@ export interface Global {
 /** Puts a global control plane together: read from top to bottom, this is its architecture. */
 export async function composeGlobal(
   config: Config,
-  { store: unobserved, clock, entropy, crypto, log, observer = UNOBSERVED }: GlobalPorts,
+  { store: unobserved, clock, entropy, crypto, log: output, observer = UNOBSERVED }: GlobalPorts,
 ): Promise<Global> {
   const store = observedStore(unobserved, observer);
+  const events = new EventLog(clock);
+  const log = events.watch(output);
   const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
@@ -143,6 +156,7 @@ export async function composeGlobal(
     auth,
     keys: new KeyInventory({ auth, view, manager, controlPlane: 'global', kds }),
     timeline,
+    events,
     kds,
     endpoint,
     leadership,

@@ -21,7 +21,7 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
     await ports.store.close();
     throw error;
   });
-  const { manager, auth, keys, timeline, kds, endpoint, view, leadership, instanceId, tasks } = global;
+  const { manager, auth, keys, timeline, events, kds, endpoint, view, leadership, instanceId, tasks } = global;
   metrics.watch({ mode: 'global', zone: '', version: VERSION }, () => ({
     revision: view.revision.n,
     leads: leadership.leads,
@@ -40,6 +40,7 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
     sync: kds,
     keys,
     timeline,
+    events,
     certificates,
     clock: ports.clock,
     log,

@@ -71,7 +71,7 @@ export function apiParts(
   hostname: string,
   certificates?: Certificates,
 ): ApiServerParts {
-  const { manager, auth, keys, link, view, instanceId } = zone;
+  const { manager, auth, keys, events, link, view, instanceId } = zone;
   const { name } = config.multizone.zone;
   return {
     identity: { mode: 'zone', zone: name, hostname, instanceId, version: VERSION, clusterId: () => clusterIdOf(view) },
@@ -80,6 +80,7 @@ export function apiParts(
     auth,
     sync: link ?? standAlone(zone, name),
     keys,
+    events,
     ...(certificates ? { certificates } : {}),
     clock,
     log: log.scope('api-server'),

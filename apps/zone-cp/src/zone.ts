@@ -3,6 +3,7 @@ import {
   type Clock,
   type Config,
   type Entropy,
+  EventLog,
   KUMA_VERSION,
   type Log,
   maskConfig,
@@ -57,6 +58,8 @@ export interface Zone {
   readonly auth: Auth;
   /** Every key, and all that depends on it here. */
   readonly keys: KeyInventory;
+  /** What happened lately. */
+  readonly events: EventLog;
   readonly insights: Insights;
   /** Undefined in a stand-alone zone, which has no global and owns its meshes and keys itself. */
   readonly link: ZoneLink | undefined;
@@ -73,9 +76,11 @@ export interface Zone {
 /** Puts a zone control plane together: read from top to bottom, this is its architecture. */
 export async function composeZone(
   config: Config,
-  { store: unobserved, clock, entropy, crypto, log, dial, observer = UNOBSERVED }: ZonePorts,
+  { store: unobserved, clock, entropy, crypto, log: output, dial, observer = UNOBSERVED }: ZonePorts,
 ): Promise<Zone> {
   const store = observedStore(unobserved, observer);
+  const events = new EventLog(clock);
+  const log = events.watch(output);
   const { name, globalAddress } = config.multizone.zone;
   const federated = globalAddress !== '';
   const settings = authSettings(config, crypto.parseKey);
@@ -184,6 +189,7 @@ export async function composeZone(
     view,
     auth,
     keys: new KeyInventory({ auth, view, manager, controlPlane: name }),
+    events,
     insights,
     link,
     dp,

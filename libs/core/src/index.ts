@@ -24,6 +24,7 @@ export {
   type Violation,
   violationsIn,
 } from './errors.js';
+export { EventLog, type LogEvent } from './event-log.js';
 export { type Log, type LogFields, SILENT } from './log.js';
 export { bothObserve, type Facts, type Observer, type Step, UNOBSERVED } from './observer.js';
 export { oddMember } from './odd-member.js';
