@@ -9,7 +9,7 @@ import { httpsCall, shownBy } from '../support/tls.js';
 
 let lab: LabProcesses;
 beforeAll(async () => {
-  lab = await LabProcesses.up(210);
+  lab = await LabProcesses.up(210, '--env', 'global:KOGUMA_MULTIZONE_GLOBAL_KDS_HEARTBEAT_INTERVAL=1s');
 });
 afterAll(() => lab.down());
 
@@ -49,7 +49,7 @@ describe('a lab of real processes', () => {
       expect(await httpsCall(port, '/who-am-i', { ca })).toMatchObject({ body: { name: 'mesh-system:admin' } });
     }
     expect(await shownBy(5895, { ca, rejectUnauthorized: true, ALPNProtocols: ['h2'] })).toMatchObject({ alpn: 'h2' });
-    expect((await lab.zone(1).get('/koguma/sync')).body.global).toBe('grpcs://localhost:5895');
+    expect((await lab.zone(1).get('/koguma/sync')).body.global).toBe('grpcs://localhost:6900');
   });
 
   it('survives kill -9 of global: zones issue and check, also after a restart of their own, and converge with what happened meanwhile', async () => {
@@ -86,6 +86,68 @@ describe('a lab of real processes', () => {
     }
   });
 
+  it('has faults on its links: a half-open one is Stale with a lag that grows, and Online once it heals', async () => {
+    expect(await ok('fault', 'half-open', 'east', '--to', 'zone', '--for', '2m')).toBe(
+      'the link of east: half-open for 2m\n',
+    );
+    expect(await ok('fault', 'list')).toMatch(/^link of east +half-open to-zone +20/m);
+    await lab.global.createMesh('unheard');
+    expect((await lab.ctl('sync', 'wait', 'west', '--timeout', '20s')).code).toBe(0);
+    const seen = async () => (await lab.global.get<{ zones: Seen[] }>('/koguma/sync')).body.zones[0];
+    // Three heartbeats of a second.
+    await eventually(async () => (await seen())?.state === 'Stale' && (await state(1)) === 'stale', 'both say Stale');
+    const [first, then] = [await seen(), await seen()];
+    expect(first?.lagMs).toBeLessThan(10_000);
+    expect(then?.lagMs).toBeGreaterThan(first?.lagMs ?? 0);
+    const waited = await lab.ctl('sync', 'wait', '--timeout', '100ms');
+    expect(waited).toMatchObject({ code: 1, output: expect.stringContaining('zone east lags with Mesh') as string });
+    expect(await ok('fault', 'reset')).toBe('Nothing is wrong on purpose any more.\n');
+    expect(await ok('sync', 'wait')).toContain('in sync: east, west');
+    await eventually(async () => (await seen())?.state === 'Online' && (await state(1)) === 'in-sync', 'it is Online');
+  });
+
+  it('has faults of control planes: a crash ends by itself, a wiped zone gets everything again', async () => {
+    await ok('fault', 'crash', 'west', '--for', '1s');
+    await eventually(async () => (await lab.lab('status')).includes('west     running'), 'west runs again');
+    await ok('fault', 'wipe', 'west');
+    expect(await ok('sync', 'wait', '--timeout', '30s')).toContain('west');
+    expect((await lab.zone(2).get('/meshes/unheard')).status).toBe(200);
+  });
+
+  it('has clocks: a token expires in the zone whose time is ahead, and is good again when the time is over', async () => {
+    const token = await lab.global.issue('zone-ingress', { zone: 'east', validFor: '1h' });
+    expect(await ok('clock', 'set', 'east', '--offset', '2h', '--for', '3s')).toMatch(/^east .*\+120m0s$/m);
+    expect(await lab.zone(1).verify(token, 'zone-ingress')).toMatchObject({ reason: 'expired' });
+    expect(await accepted(2, token)).toBe(true);
+    await eventually(() => accepted(1, token), 'the clock is right again');
+    const frozen = await lab.ctl('clock', 'freeze');
+    expect(frozen).toMatchObject({ code: 1, output: expect.stringContaining('cannot be frozen') as string });
+    expect((await lab.ctl('clock', 'set', 'east', '--speed', '0')).output).toContain('speed: a running lab cannot');
+  });
+
+  it('says what is wrong with a fault, and takes none from a page', async () => {
+    const put = async (path: string, body: object, headers = {}) => {
+      const answer = await fetch(`http://localhost:5900/faults/${path}`, {
+        method: 'PUT',
+        body: JSON.stringify(body),
+        headers,
+      });
+      return [answer.status, await answer.text()] as const;
+    };
+    expect(await put('links/north', { cut: true })).toEqual([409, expect.stringContaining('east, west, *')]);
+    expect(await put('links/east', { halfOpen: 'up', latncy: '1s' })).toEqual([
+      400,
+      expect.stringMatching(/"field":"latncy".*"field":"halfOpen"/),
+    ]);
+    expect(await put('links/east', {})).toEqual([400, expect.stringContaining('must have one of cut')]);
+    expect(await put('links/east', { cut: true, ttl: '25h' })).toEqual([400, expect.stringContaining('"field":"ttl"')]);
+    expect(await put('links/east', { cut: true }, { origin: 'https://example.com' })).toEqual([
+      403,
+      expect.any(String),
+    ]);
+    expect(await ok('fault', 'list')).toBe('Nothing is wrong on purpose.\n');
+  });
+
   it('keeps everything over Ctrl-C, which ends all in two seconds and leaves nobody behind', async () => {
     const token = await lab.zone(1).issue('zone-ingress', { zone: 'east' });
     const pids = Object.values(await lab.pids());
@@ -113,6 +175,17 @@ describe('a lab of real processes', () => {
     await lab.again();
   });
 });
+
+interface Seen {
+  readonly state: string;
+  readonly lagMs: number;
+}
+
+async function ok(...args: string[]): Promise<string> {
+  const { code, output } = await lab.ctl(...args);
+  if (code !== 0) throw new Error(`kogumactl ${args.join(' ')} ended with ${code}: ${output}`);
+  return output;
+}
 
 async function withGlobalDead<T>(work: () => Promise<T>): Promise<T> {
   await lab.lab('kill', 'global');

@@ -49,6 +49,11 @@ export class LabProcesses {
     return output;
   }
 
+  /** Any command of `kogumactl` on this lab, with the contexts of its user. */
+  async ctl(...args: string[]): Promise<{ code: number | null; output: string }> {
+    return run(process.execPath, [KOGUMACTL, ...args], { HOME: this.home, KOGUMA_DATA: this.data });
+  }
+
   /** Process ids of the control planes, by name. */
   async pids(): Promise<Record<string, number>> {
     const { controlPlanes } = JSON.parse(await this.lab('status', '-o', 'json')) as { controlPlanes: Row[] };

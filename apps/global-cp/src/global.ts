@@ -1,5 +1,14 @@
 import { Auth, authSettings, readOnlyReason, type TokenCrypto } from '@koguma/auth';
-import { type Clock, type Config, type Entropy, type Log, Tasks } from '@koguma/core';
+import {
+  type Clock,
+  type Config,
+  type Entropy,
+  EventLog,
+  type Log,
+  type Observer,
+  Tasks,
+  UNOBSERVED,
+} from '@koguma/core';
 import {
   Admission,
   CLUSTER_ID_NAME,
@@ -17,6 +26,7 @@ import {
   DEFAULT_MESH,
   Insights,
   Leadership,
+  observedStore,
   ResourceManager,
   type ResourceStore,
   ResourceView,
@@ -29,6 +39,8 @@ export interface GlobalPorts {
   readonly entropy: Entropy;
   readonly crypto: TokenCrypto;
   readonly log: Log;
+  /** Who watches it at work; nobody when left out. */
+  readonly observer?: Observer;
 }
 
 /** A global control plane without its doors. */
@@ -40,6 +52,8 @@ export interface Global {
   readonly keys: KeyInventory;
   /** How revocations and keys reached the zones. */
   readonly timeline: Timeline;
+  /** What happened lately. */
+  readonly events: EventLog;
   readonly kds: KdsServer;
   /** What zones reach: `kds`, behind the check of who they are where there is one. */
   readonly endpoint: KdsEndpoint;
@@ -54,8 +68,11 @@ export interface Global {
 /** Puts a global control plane together: read from top to bottom, this is its architecture. */
 export async function composeGlobal(
   config: Config,
-  { store, clock, entropy, crypto, log }: GlobalPorts,
+  { store: unobserved, clock, entropy, crypto, log: output, observer = UNOBSERVED }: GlobalPorts,
 ): Promise<Global> {
+  const store = observedStore(unobserved, observer);
+  const events = new EventLog(clock);
+  const log = events.watch(output);
   const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
   const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
@@ -86,6 +103,7 @@ export async function composeGlobal(
     log: log.scope('auth'),
     settings,
     federated: false,
+    observer,
   });
   const manager = new ResourceManager({
     store,
@@ -120,6 +138,7 @@ export async function composeGlobal(
     clock,
     entropy,
     log: log.scope('kds'),
+    observer,
     tasks,
     instanceId,
     settings: {
@@ -137,6 +156,7 @@ export async function composeGlobal(
     auth,
     keys: new KeyInventory({ auth, view, manager, controlPlane: 'global', kds }),
     timeline,
+    events,
     kds,
     endpoint,
     leadership,

@@ -162,8 +162,11 @@ export function isAlive(pid: number): boolean {
 
 /** A `--port-offset` that leaves every port of a lab with two zones free. */
 export async function freePortOffset(): Promise<number> {
-  for (let offset = 11_000 + (process.pid % 400) * 10; ; offset += 10) {
-    const ports = [5680, 5681, 5682, 5685, 6680, 6681, 6682, 7680, 7681, 7682].map((port) => port + offset);
+  for (let offset = 11_000 + (process.pid % 400) * 20; ; offset += 20) {
+    const ports = [
+      5685,
+      ...[0, 1_000, 2_000].flatMap((zone) => [5678, 5680, 5681, 5682, 5690].map((port) => port + zone)),
+    ].map((port) => port + offset);
     if ((await Promise.all(ports.map(isFree))).every(Boolean)) return offset;
   }
 }

@@ -3,10 +3,13 @@ import {
   type Clock,
   type Config,
   type Entropy,
+  EventLog,
   KUMA_VERSION,
   type Log,
   maskConfig,
+  type Observer,
   Tasks,
+  UNOBSERVED,
   VERSION,
 } from '@koguma/core';
 import { composeDpServer, type DpServer, dpServerSettings, membershipCheck } from '@koguma/dp-server';
@@ -29,6 +32,7 @@ import {
   Insights,
   isInsight,
   Leadership,
+  observedStore,
   ResourceManager,
   type ResourceStore,
   ResourceView,
@@ -43,6 +47,8 @@ export interface ZonePorts {
   readonly crypto: TokenCrypto;
   readonly log: Log;
   readonly dial: Dial;
+  /** Who watches it at work; nobody when left out. */
+  readonly observer?: Observer;
 }
 
 /** A zone control plane without its doors. */
@@ -52,6 +58,8 @@ export interface Zone {
   readonly auth: Auth;
   /** Every key, and all that depends on it here. */
   readonly keys: KeyInventory;
+  /** What happened lately. */
+  readonly events: EventLog;
   readonly insights: Insights;
   /** Undefined in a stand-alone zone, which has no global and owns its meshes and keys itself. */
   readonly link: ZoneLink | undefined;
@@ -68,8 +76,11 @@ export interface Zone {
 /** Puts a zone control plane together: read from top to bottom, this is its architecture. */
 export async function composeZone(
   config: Config,
-  { store, clock, entropy, crypto, log, dial }: ZonePorts,
+  { store: unobserved, clock, entropy, crypto, log: output, dial, observer = UNOBSERVED }: ZonePorts,
 ): Promise<Zone> {
+  const store = observedStore(unobserved, observer);
+  const events = new EventLog(clock);
+  const log = events.watch(output);
   const { name, globalAddress } = config.multizone.zone;
   const federated = globalAddress !== '';
   const settings = authSettings(config, crypto.parseKey);
@@ -104,6 +115,7 @@ export async function composeZone(
     settings,
     federated,
     hint,
+    observer,
   });
   const manager = new ResourceManager({
     store,
@@ -139,6 +151,7 @@ export async function composeZone(
       clock,
       entropy,
       log: log.scope('kds'),
+      observer,
       backoff: {
         baseMs: config.koguma.multizone.zone.reconnect.base,
         maxMs: config.koguma.multizone.zone.reconnect.max,
@@ -176,6 +189,7 @@ export async function composeZone(
     view,
     auth,
     keys: new KeyInventory({ auth, view, manager, controlPlane: name }),
+    events,
     insights,
     link,
     dp,

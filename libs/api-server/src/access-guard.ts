@@ -1,4 +1,4 @@
-import type { AccessRight, Caller, User } from '@koguma/auth';
+import { type AccessRight, ANONYMOUS, type Caller, type User } from '@koguma/auth';
 import { ControlPlaneError } from '@koguma/core';
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
@@ -11,6 +11,12 @@ declare module 'fastify' {
     /** Who asks; undefined only on public routes. */
     user?: User;
   }
+}
+
+/** Who makes a request, and what it is, for the log: its path, and nothing of its query or body. */
+export function askedBy({ user, method, url }: FastifyRequest): { user: string; cause: string } {
+  const [path = ''] = url.split('?', 1);
+  return { user: user?.name ?? ANONYMOUS.name, cause: `${method} ${path}` };
 }
 
 /** Everybody may call it, and a credential is not even looked at. */

@@ -103,6 +103,7 @@ describe('access', () => {
     ['GET', '/koguma/sync', 403, 403, 200],
     ['GET', '/koguma/keys', 403, 403, 200],
     ['GET', '/koguma/timeline', 403, 403, 200],
+    ['GET', '/koguma/events', 403, 403, 200],
     ['POST', '/koguma/tokens/verify', 403, 403, 400],
     ['GET', '/koguma/capabilities', 403, 403, 200],
     ['GET', '/config', 403, 403, 200],

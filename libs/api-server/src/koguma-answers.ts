@@ -94,3 +94,19 @@ export const CAPABILITIES = z.object({
     }),
   ),
 });
+
+export const EVENTS = z.object({
+  items: z.array(
+    z.object({
+      id: z.string(),
+      time: z.string(),
+      level: z.enum(['info', 'warn', 'error']),
+      scope: z.string(),
+      event: z.string(),
+      fields: z.looseObject({
+        user: z.string().optional().describe('who asked for it'),
+        cause: z.string().optional().describe('the request'),
+      }),
+    }),
+  ),
+});

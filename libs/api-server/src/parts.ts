@@ -1,5 +1,5 @@
 import type { Auth } from '@koguma/auth';
-import type { Certificates, Clock, Log } from '@koguma/core';
+import type { Certificates, Clock, EventLog, Log } from '@koguma/core';
 import type { ResourceManager, ResourceView } from '@koguma/resources';
 
 /** What the API server tells of its control plane at `GET /`. */
@@ -43,6 +43,8 @@ export interface ApiServerParts {
   readonly certificates?: Pick<Certificates, 'isAdmin'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** What the log of this control plane has told lately. */
+  readonly events: EventLog;
   /** The configuration as `GET /config` shows it: without secrets. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly settings: { readonly maxBodySize: number };

@@ -3,7 +3,7 @@ import { insightOf, RESOURCE_TYPES, type ResourceKey, type TypeDescriptor } from
 import { Controller, Delete, Get, Put, Req, Res, type Type } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { Needs, OpenRead } from './access-guard.js';
+import { askedBy, Needs, OpenRead } from './access-guard.js';
 import { FailsAs } from './error-filter.js';
 import { readJson } from './json-body.js';
 import { pageOfItems } from './paging.js';
@@ -75,9 +75,9 @@ function resourceController(row: Served): Type {
     })
     async put(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
       const key = keyOf(row, request);
-      const dryRun = dryRunOf(request);
+      const options = { dryRun: dryRunOf(request), asked: askedBy(request) };
       await this.resources.expectWrite(key);
-      const { created, body } = await this.resources.put(key, await readJson(request), dryRun);
+      const { created, body } = await this.resources.put(key, await readJson(request), options);
       reply.code(created ? 201 : 200);
       return body;
     }
@@ -88,9 +88,9 @@ function resourceController(row: Served): Type {
     @About({ group, summary: `deletes a ${row.type}`, answer: WRITTEN, query: DRY_RUN_QUERY })
     async delete(@Req() request: FastifyRequest): Promise<object> {
       const key = keyOf(row, request);
-      const dryRun = dryRunOf(request);
+      const options = { dryRun: dryRunOf(request), asked: askedBy(request) };
       await this.resources.expectWrite(key);
-      return (await this.resources.delete(key, dryRun)).body;
+      return (await this.resources.delete(key, options)).body;
     }
   }
   return named(ResourceController, `${row.type}Controller`);

@@ -4,6 +4,7 @@ import {
   type Resource,
   type ResourceKey,
   type ResourceType,
+  type WriteOptions,
   type WriteResult,
 } from '@koguma/resources';
 import { Inject, Injectable } from '@nestjs/common';
@@ -79,17 +80,17 @@ export class Resources {
     await this.#requireMesh(key.mesh);
   }
 
-  async put(key: ResourceKey, body: Readonly<Record<string, unknown>>, dryRun: boolean): Promise<Written> {
+  async put(key: ResourceKey, body: Readonly<Record<string, unknown>>, options: WriteOptions): Promise<Written> {
     const { spec, labels } = readResource(key, body);
     const own = Object.fromEntries(Object.entries(labels).filter(([label]) => !COMPUTED_LABELS.includes(label)));
     const ignored = await this.#warnOfIgnored(key, labels);
-    const { created, warnings } = await this.#parts.manager.put(key, spec, own, { dryRun });
-    return written(created, [...warnings, ...ignored], dryRun);
+    const { created, warnings } = await this.#parts.manager.put(key, spec, own, options);
+    return written(created, [...warnings, ...ignored], options);
   }
 
-  async delete(key: ResourceKey, dryRun: boolean): Promise<Written> {
-    const { created, warnings }: WriteResult = await this.#parts.manager.delete(key, { dryRun });
-    return written(created, [...warnings], dryRun);
+  async delete(key: ResourceKey, options: WriteOptions): Promise<Written> {
+    const { created, warnings }: WriteResult = await this.#parts.manager.delete(key, options);
+    return written(created, [...warnings], options);
   }
 
   async #find(key: ResourceKey): Promise<Resource> {
@@ -125,6 +126,6 @@ function filterFor(type: ResourceType, { query }: FastifyRequest): (one: Resourc
   return FILTERS[type]?.filter(query as Query) ?? (() => true);
 }
 
-function written(created: boolean, warnings: string[], dryRun: boolean): Written {
+function written(created: boolean, warnings: string[], { dryRun = false }: WriteOptions): Written {
   return { created, body: { ...(warnings.length > 0 ? { warnings } : {}), ...(dryRun ? { dryRun } : {}) } };
 }

@@ -14,7 +14,9 @@ const NEEDS: Readonly<Record<AccessRight, readonly string[]>> = {
     'DELETE *',
     ...['/secrets', '/meshes/:mesh/secrets', '/meshes/:mesh/secrets/:name'].map(get),
     ...['global-secrets', 'globalsecrets'].flatMap((type) => [`/${type}`, `/${type}/:name`].map(get)),
-    ...['/config', '/koguma/capabilities', '/koguma/keys', '/koguma/sync', '/koguma/timeline'].map(get),
+    ...['/config', '/koguma/capabilities', '/koguma/events', '/koguma/keys', '/koguma/sync', '/koguma/timeline'].map(
+      get,
+    ),
     'POST /koguma/tokens/verify',
   ],
   generateDpToken: ['POST /tokens', 'POST /tokens/dataplane', 'POST /tokens/zone-ingress'],

@@ -1,6 +1,15 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { type AccessGrants, Auth, joseCrypto, type RsaKey, type TokenCrypto } from '@koguma/auth';
-import { type Log, type LogFields, loadConfig, maskConfig, SeededEntropy, SILENT, VirtualClock } from '@koguma/core';
+import {
+  EventLog,
+  type Log,
+  type LogFields,
+  loadConfig,
+  maskConfig,
+  SeededEntropy,
+  SILENT,
+  VirtualClock,
+} from '@koguma/core';
 import { MemoryStore, type ResourceKey, ResourceManager, ResourceView, type WriteHook } from '@koguma/resources';
 import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -109,7 +118,8 @@ export async function startedDoor(options: DoorOptions = {}) {
     auth,
     sync: { report: () => ({ zones: [] }) },
     keys: { report: async () => ({ keys: [] }) },
-    timeline: { find: () => [{}] },
+    timeline: { find: () => [] },
+    events: new EventLog(clock),
     clock,
     log,
     config: maskConfig(loadConfig({ role: 'global', env: {} }).config),

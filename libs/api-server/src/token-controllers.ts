@@ -2,7 +2,7 @@ import { readTokenRequest, TOKEN_KINDS, type TokenKind, type TokenKindName, toke
 import { Controller, Header, HttpCode, Inject, Post, Req, type Type } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { Needs } from './access-guard.js';
+import { askedBy, Needs } from './access-guard.js';
 import { FailsAs } from './error-filter.js';
 import { readJson } from './json-body.js';
 import { type ApiServerParts, PARTS } from './parts.js';
@@ -34,7 +34,9 @@ function tokenController(kind: TokenKindName): Type {
       const { access, issuer } = this.parts.auth;
       const order = readTokenRequest(kind, await readJson(request));
       access.requireToName(request.user as User, kind, order);
-      return issuer.issue(kind, order, order.validForSeconds);
+      const token = await issuer.issue(kind, order, order.validForSeconds);
+      this.parts.events.tell('issued a token', { kind, mesh: order.mesh, ...askedBy(request) });
+      return token;
     }
   }
   return TokenController;

@@ -49,6 +49,8 @@ export interface WriteOptions {
    * what it throws refuses the write.
    */
   readonly permit?: (stored: Resource | undefined) => void;
+  /** Who asked for it, and how; for the log. */
+  readonly asked?: { readonly user: string; readonly cause: string } | undefined;
 }
 
 export interface WriteResult {
@@ -131,6 +133,7 @@ export class ResourceManager {
       mesh: key.mesh,
       name: key.name,
       revision: revision.n,
+      ...options.asked,
     });
     return { created, warnings, revision };
   }
@@ -152,7 +155,8 @@ export class ResourceManager {
       await deleteWhatBelongsTo(tx, key);
       for (const companion of companions) await companion(tx);
     });
-    this.#parts.log.info('deleted', { type: key.type, mesh: key.mesh, name: key.name, revision: revision.n });
+    const { type, mesh, name } = key;
+    this.#parts.log.info('deleted', { type, mesh, name, revision: revision.n, ...options.asked });
     return { created: false, warnings, revision };
   }
 

@@ -83,7 +83,7 @@ export class ControlPlaneClient {
    * Asks whether a token is good there and now, and why.
    * @param kind what it is to be good as; what its claims are, when left out
    */
-  async verify(token: string, kind: TokenKindName = kindOf(token), mesh = meshOf(token)): Promise<Verdict> {
+  async verify(token: string, kind: TokenKindName = kindOf(token), mesh = meshOf(token, kind)): Promise<Verdict> {
     return expectOk(
       await this.call<Verdict & Record<string, unknown>>('POST', '/koguma/tokens/verify', { token, kind, mesh }),
     ).body;
@@ -96,7 +96,7 @@ export class ControlPlaneClient {
   async revoke(what: string, ids?: readonly string[]): Promise<void> {
     if (ids) return void (await this.putSecret(what, ids.join(',')));
     const kind = kindOf(what);
-    const mesh = meshOf(what);
+    const mesh = meshOf(what, kind);
     const name = tokenKind(kind).revocations(mesh ?? '');
     const listed = (await this.secretNames(mesh)).includes(name) ? await this.secretText(name, mesh) : '';
     await this.putSecret(name, [...listed.split(/[\s,]+/), decodeToken(what).jti].filter(Boolean).join(','), { mesh });
@@ -174,8 +174,8 @@ export class ControlPlaneClient {
 }
 
 /** The mesh whose keys sign such a token; undefined for kinds whose keys live outside meshes. */
-function meshOf(token: string): string | undefined {
-  return tokenKind(kindOf(token)).secretType === 'Secret' ? String(decodeToken(token).claims.Mesh) : undefined;
+function meshOf(token: string, kind: TokenKindName): string | undefined {
+  return tokenKind(kind).secretType === 'Secret' ? String(decodeToken(token).claims.Mesh) : undefined;
 }
 
 function secretPath(name: string, mesh: string | undefined): string {

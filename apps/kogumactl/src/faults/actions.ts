@@ -27,7 +27,10 @@ async function labOf(command: Command, { env }: Terminal): Promise<Lab> {
   const { data, apiTimeout } = command.optsWithGlobals<Options>();
   const status = await askLab(dataPath(data, env), { command: 'status', name: '' });
   if (status.faults === null)
-    throw new Failure('this lab takes no faults: a control plane runs with KOGUMA_LAB=false', 'Start it without that.');
+    throw new Failure(
+      'this lab takes no faults: its control planes run in one process, or one of them with KOGUMA_LAB=false',
+      'Start it with neither --in-process nor that.',
+    );
   return {
     status,
     door: new ApiClient(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   environmentFor,
+  faultPortOf,
   type LabSettings,
   MAX_ZONES_IN_PROCESS,
   parseConfigs,
@@ -24,20 +25,27 @@ const portsOf = (settings: Partial<LabSettings>) =>
 describe('the plan of a lab', () => {
   it("puts global on Kuma's ports and each zone 1000 further", () => {
     expect(portsOf({})).toEqual([
-      [5680, 5681, 5682, 5685],
-      [6680, 6681, 6682, 6678],
-      [7680, 7681, 7682, 7678],
+      [5680, 5681, 5682, 5685, 5690],
+      [6680, 6681, 6682, 6678, 6690],
+      [7680, 7681, 7682, 7678, 7690],
     ]);
   });
 
-  it('moves every port by the offset, and zones to where global then is', () => {
+  it('moves every port by the offset, and zones to where their wires then are', () => {
     const [global, east] = planLab({ ...SETTINGS, zones: ['east'], portOffset: 100 });
     expect(portsOf({ zones: ['east'], portOffset: 100 })).toEqual([
-      [5780, 5781, 5782, 5785],
-      [6780, 6781, 6782, 6778],
+      [5780, 5781, 5782, 5785, 5790],
+      [6780, 6781, 6782, 6778, 6790],
     ]);
     expect(global?.env.KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT).toBe('5785');
-    expect(east?.env.KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS).toBe('grpcs://localhost:5785');
+    expect(east?.env.KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS).toBe('grpcs://localhost:6790');
+  });
+
+  it('has neither faults nor wires where KOGUMA_LAB says that it is no lab', () => {
+    const plans = planLab({ ...SETTINGS, env: [{ name: '*', key: 'KOGUMA_LAB', value: 'false' }] });
+    expect(plans.map(({ ports, wirePort }) => [ports.length, wirePort])).toEqual(Array(3).fill([4, undefined]));
+    expect(plans[1]?.env.KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS).toBe('grpcs://localhost:5685');
+    expect([faultPortOf(plans, 0), faultPortOf(planLab(SETTINGS), 100)]).toEqual([undefined, 5790]);
   });
 
   it('gives each control plane its settings', () => {
@@ -57,7 +65,7 @@ describe('the plan of a lab', () => {
       ...common,
       KUMA_MODE: 'zone',
       KUMA_MULTIZONE_ZONE_NAME: 'east',
-      KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: 'grpcs://localhost:5685',
+      KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: 'grpcs://localhost:6690',
       KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE: '/data/global/ca.crt',
       KUMA_DP_SERVER_PORT: '6678',
       KUMA_API_SERVER_HTTP_PORT: '6681',
@@ -84,7 +92,7 @@ describe('the plan of a lab', () => {
   it.each([
     [{ configs: new Map([['north', 'a']]) }, '--config names "north", which is not in this lab'],
     [{ env: parseEnv(['north:A=b']) }, '--env names "north", which is not in this lab'],
-    [{ portOffset: 60_000 }, 'the last zone would need port 67682, and 65535 is the highest there is'],
+    [{ portOffset: 60_000 }, 'the last zone would need port 67690, and 65535 is the highest there is'],
   ])('refuses %j', (settings, message) => {
     expect(() => planLab({ ...SETTINGS, ...settings })).toThrow(message);
   });

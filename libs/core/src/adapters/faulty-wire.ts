@@ -175,7 +175,10 @@ class Pipe {
     if (chunk) {
       this.#parts.seen(chunk);
       const { drop } = this.#parts.fault();
-      if (drop > 0 && this.#parts.entropy.random() < drop) return void this.destroy();
+      if (drop > 0 && this.#parts.entropy.random() < drop) {
+        this.destroy();
+        return;
+      }
       this.#bytes += chunk.length;
     }
     this.#waiting.push({ chunk, due: this.#dueOf(chunk) });
