@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import swc from 'unplugin-swc';
 import { defineConfig } from 'vitest/config';
@@ -41,6 +42,8 @@ export default defineConfig({
   test: {
     environment: 'node',
     pool: 'forks',
+    // By itself vitest leaves one core to others, and on two that is half of the machine.
+    maxWorkers: Math.max(2, availableParallelism()),
     restoreMocks: true,
     unstubEnvs: true,
     projects: [

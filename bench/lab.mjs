@@ -15,7 +15,7 @@ const PATIENCE_MS = 20_000;
 let labs = 0;
 
 /** One control plane: a process of its own, on SQLite, like those that people run. */
-class ControlPlane {
+export class ControlPlane {
   #child;
   #log;
   #stopping = false;
@@ -80,6 +80,16 @@ class ControlPlane {
     this.diagnostics.close();
     const gone = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');
+    await gone;
+  }
+
+  /** Ends it as a crash would. */
+  async kill() {
+    this.#stopping = true;
+    this.api.close();
+    this.diagnostics.close();
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
     await gone;
   }
 
@@ -165,7 +175,7 @@ export function checkOf(token, mesh) {
   return JSON.stringify({ token, kind: 'dataplane', mesh });
 }
 
-async function freePorts(count) {
+export async function freePorts(count) {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer().listen({ host: '127.0.0.1', port: 0 });

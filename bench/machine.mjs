@@ -2,7 +2,42 @@ import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
 import { folder, run } from './processes.mjs';
+
+const asIs = (bytes) => bytes;
+/** A gRPC stream of bytes both ways. */
+export const ECHO = {
+  echo: {
+    path: '/bench.Bare/Echo',
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: asIs,
+    requestDeserialize: asIs,
+    responseSerialize: asIs,
+    responseDeserialize: asIs,
+  },
+};
+const EchoClient = makeGenericClientConstructor(ECHO, 'Bare');
+
+/** Milliseconds of each of many round trips of 4 KiB on a gRPC stream that does nothing else. */
+export async function echoTimes(port, count) {
+  const client = new EchoClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  const call = client.echo();
+  const times = [];
+  const message = Buffer.alloc(4096);
+  for (let n = 0; n < count; n++) {
+    const began = performance.now();
+    await new Promise((resolve) => {
+      call.once('data', resolve);
+      call.write(message);
+    });
+    times.push(performance.now() - began);
+  }
+  call.end();
+  client.close();
+  return times;
+}
 
 /** Signatures and checks of RSA-2048 a second of one core's time: what one of them costs, however busy the machine is. */
 export async function oneCore() {

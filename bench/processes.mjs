@@ -1,6 +1,6 @@
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,6 +55,57 @@ export class Client {
     const [answer] = await once(this.#child, 'message');
     if (answer.error) throw new Error(answer.error);
     return answer;
+  }
+
+  close() {
+    this.#child.disconnect();
+  }
+}
+
+/** A process full of zones; see zones.mjs. */
+export class Zones {
+  #child = owned(fork(fileURLToPath(new URL('./zones.mjs', import.meta.url))));
+  #waiting = new Map();
+
+  constructor() {
+    this.#child.once('exit', (code) => code && giveUp('the process of the zones died'));
+    this.#child.on('message', (message) => {
+      for (const [name, answer] of Object.entries(message)) this.#waiting.get(name)?.(answer);
+    });
+  }
+
+  /** Gives an order, and waits for what it comes to. */
+  order(name, about = true) {
+    const answer = this.told(name);
+    this.#child.send({ [name]: about });
+    return answer;
+  }
+
+  /** The next word of this name. */
+  told(name) {
+    return new Promise((resolve) => this.#waiting.set(name, resolve));
+  }
+
+  /** Bytes that it has read: what its zones got. */
+  get readBytes() {
+    return Number(/^rchar: (\d+)$/m.exec(readFileSync(`/proc/${this.#child.pid}/io`, 'utf8'))[1]);
+  }
+
+  async end() {
+    const gone = once(this.#child, 'exit');
+    this.#child.disconnect();
+    await gone;
+  }
+}
+
+/** A process with servers that do nothing; see bare.mjs. */
+export class Bare {
+  #child = owned(fork(fileURLToPath(new URL('./bare.mjs', import.meta.url))));
+
+  /** The ports of both. @returns { http, grpc } */
+  async ports() {
+    const [ports] = await once(this.#child, 'message');
+    return ports;
   }
 
   close() {

@@ -7,17 +7,23 @@ import { allCores, oneCore } from '../machine.mjs';
 const IN_FLIGHT = 32;
 const PROBE_EVERY_MS = 5;
 const QUIET_MS = 1_000;
+/** As many times one raw signature. */
+const CPU_GOAL = 1.6;
+const HEALTHY_GOAL_MS = 10;
 
 /** One zone issuing as fast as it can over HTTP, between two measurements of what OpenSSL does on this machine. */
-export async function issuing({ lab, client, plan, progress }) {
+export async function issuing({ lab, client, bare, plan, progress }) {
   const [zone] = lab.zones;
   const order = { url: zone.api.url, path: '/tokens/dataplane', body: orderOf('default'), inFlight: IN_FLIGHT };
   const { ms } = plan;
   await client.load({ ...order, ms: plan.warmUpMs });
-  const [one, all, rates, costs, quiet, busy] = [[], [], [], [], [], []];
+  const [one, all, bareRates, rates, costs, quiet, busy] = [[], [], [], [], [], [], []];
+  const toBare = { ...order, url: `http://127.0.0.1:${bare.http}`, path: '/' };
   for (const _ of progress.rounds(plan)) {
     one.push(await oneCore());
     all.push(await allCores());
+    const bareLoad = await client.load({ ...toBare, ms: ms / 2 });
+    bareRates.push(bareLoad.requests / bareLoad.seconds);
     quiet.push(await healthy(zone, sleep(QUIET_MS)));
     const before = await zone.cpuSeconds();
     const load = client.load({ ...order, ms });
@@ -40,15 +46,23 @@ export async function issuing({ lab, client, plan, progress }) {
         samples: rates,
         limit: { name: 'OpenSSL signing on all cores', value: median(signs(all)) },
       }),
+      row({ name: 'requests to a bare HTTP endpoint', unit: '/s', samples: bareRates }),
       row({ name: 'OpenSSL signing on all cores', unit: '/s', samples: signs(all), limit: perfect }),
       row({ name: 'OpenSSL signing on one core', unit: '/s', samples: signs(one) }),
-      row({ name: 'CPU of the zone for a token', unit: 'µs', samples: costs.map(microseconds), limit: signature }),
+      row({
+        name: 'CPU of the zone for a token',
+        unit: 'µs',
+        samples: costs.map(microseconds),
+        limit: signature,
+        goal: { text: `${CPU_GOAL} ×`, holds: (value) => value <= CPU_GOAL * signature.value },
+      }),
       row({
         name: 'GET /healthy meanwhile, p99',
         unit: 'ms',
         samples: busy.map((times) => quantile(times, 0.99)),
         value: quantile(busy.flat(), 0.99),
         limit: { name: 'the same while idle', value: quantile(quiet.flat(), 0.99) },
+        goal: { text: `${HEALTHY_GOAL_MS} ms`, holds: (value) => value <= HEALTHY_GOAL_MS },
       }),
     ],
   };

@@ -3,6 +3,8 @@ import { Lab } from '../lab.mjs';
 import { bareNode } from '../machine.mjs';
 
 const MB = 1e6;
+const START_GOAL_S = 3;
+const MEMORY_GOAL_MB = 120;
 
 /** From nothing to the first token that a zone issues. @returns the rows, and the last of the labs, which still runs */
 export async function start({ plan, progress }) {
@@ -22,9 +24,21 @@ export async function start({ plan, progress }) {
   const began = { name: 'a bare Node.js process', value: median(bare.map(({ ms }) => ms / 1000)) };
   const memory = { name: 'a bare Node.js process', value: median(bare.map(({ rssBytes }) => rssBytes / MB)) };
   const rows = [
-    row({ name: 'global and 2 zones to the first zone token', unit: 's', samples: issuing, limit: began }),
+    row({
+      name: 'global and 2 zones to the first zone token',
+      unit: 's',
+      samples: issuing,
+      limit: began,
+      goal: atMost(START_GOAL_S, 's'),
+    }),
     row({ name: 'of which until all serve', unit: 's', samples: serving }),
-    ...[...rss].map(([name, samples]) => row({ name: `memory of ${name}`, unit: 'MB', samples, limit: memory })),
+    ...[...rss].map(([name, samples]) =>
+      row({ name: `memory of ${name}`, unit: 'MB', samples, limit: memory, goal: atMost(MEMORY_GOAL_MB, 'MB') }),
+    ),
   ];
   return { lab, section: { title: 'Start', rows } };
+}
+
+function atMost(most, unit) {
+  return { text: `${most} ${unit}`, holds: (value) => value <= most };
 }

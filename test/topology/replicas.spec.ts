@@ -13,12 +13,12 @@ const SECONDS = { timeout: 15_000 };
 describe.skipIf(!hasPostgres())('replicas on one PostgreSQL', { timeout: 40_000 }, () => {
   let cluster: ThrowawayCluster;
   const labs: Lab[] = [];
-  const databases = ['global', 'east'];
+  const databases = ['global', 'east', 'impostor'];
 
   /** A lab whose control planes live in PostgreSQL: those of other labs with the same database are their replicas. */
-  const labOf = (zones: readonly string[]) => {
+  const labOf = (zones: readonly string[], zoneDatabase = 'east') => {
     const openStore = (name: string) => {
-      const dbName = name === 'global' ? 'global' : 'east';
+      const dbName = name === 'global' ? 'global' : zoneDatabase;
       const owner = name === 'global' ? 'global' : 'zone east';
       return openPostgresStore({ settings: cluster.settings(dbName), entropy: systemEntropy, log: SILENT, owner });
     };
@@ -68,6 +68,58 @@ describe.skipIf(!hasPostgres())('replicas on one PostgreSQL', { timeout: 40_000 
     // The second came later, and leaves alone what the first one holds.
     expect([await openOn(one), await openOn(two)]).toEqual([1, 1]);
     expect((await two.global.call('DELETE', '/zones/east')).status).toBe(400);
+  });
+
+  it('of global: the name of a zone that is at one is refused by the other to a control plane with another store', async () => {
+    const [one, two] = [labOf(['first']), labOf(['first'], 'impostor')];
+    await one.global.start();
+    await one.zone('first').start();
+    await inSync(one);
+    await two.global.start();
+    await expect.poll(async () => (await east(two))?.state, SECONDS).toBe('Online');
+    await two.zone('first').start();
+    const why = async () => (await zoneReport(two.zone('first'))).reason;
+    await expect.poll(why, SECONDS).toContain('another control plane is connected as zone east, with another store');
+    expect((await zoneReport(one.zone('first'))).state).toBe('in-sync');
+    await one.zone('first').stop();
+    await expect.poll(async () => (await zoneReport(two.zone('first'))).state, SECONDS).toBe('in-sync');
+  });
+
+  it('of global: of two control planes that came as one zone at the same moment, one keeps the name', async () => {
+    const [one, two] = [labOf(['first']), labOf(['first'], 'impostor')];
+    await Promise.all([one.global.start(), two.global.start()]);
+    await Promise.all([one.zone('first').start(), two.zone('first').start()]);
+    const states = async () => {
+      const reports = await Promise.all([one, two].map((lab) => zoneReport(lab.zone('first'))));
+      return reports.map(({ state, reason }) => (state === 'in-sync' ? state : reason?.slice(0, 44))).sort();
+    };
+    await expect.poll(states, SECONDS).toEqual(['another control plane is connected as zone e', 'in-sync']);
+  });
+
+  it('of global: what two make that start at once on an empty store is made once', async () => {
+    const [one, two] = [labOf([]), labOf([])];
+    await Promise.all([one.global.start(), two.global.start()]);
+    const made = async (lab: Lab) => {
+      const { items } = (await lab.global.get<{ items: { name: string; data: string }[] }>('/global-secrets')).body;
+      return Object.fromEntries(items.map(({ name, data }) => [name, data]));
+    };
+    const names = [
+      'admin-user-token',
+      'user-token-signing-key-1',
+      'zone-ingress-token-signing-key-1',
+      'zone-token-signing-key-1',
+    ];
+    await expect.poll(async () => Object.keys(await made(one)), SECONDS).toEqual(names);
+    expect(await made(two)).toEqual(await made(one));
+    const token = await one.global.secretText('admin-user-token');
+    for (const lab of [one, two]) expect(await lab.global.verify(token, 'user')).toMatchObject({ accepted: true });
+    // Each was written once, and never replaced by the other's.
+    const writes = await cluster.query(
+      "SELECT name, count(*)::int AS n FROM change WHERE name ~ 'token' GROUP BY 1",
+      'global',
+    );
+    expect(new Set(writes.map(({ n }) => n))).toEqual(new Set([1]));
+    expect(writes.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
   });
 
   it('of global: one leads, and when it is cut off for good the other closes what it left open', async () => {

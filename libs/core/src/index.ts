@@ -29,6 +29,7 @@ export { oddMember } from './odd-member.js';
 export { ShiftableClock } from './shiftable-clock.js';
 export { type Task, Tasks } from './tasks.js';
 export { type CertificateOrder, makeSelfSigned } from './tls/adapters/issue.js';
+export { issueIn } from './tls/adapters/kept.js';
 export { Certificates, certificatesFrom, type TlsIdentity } from './tls/certificates.js';
 export { KUMA_VERSION, VERSION } from './version.js';
 export { VirtualClock } from './virtual-clock.js';

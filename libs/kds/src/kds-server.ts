@@ -69,7 +69,10 @@ export class KdsServer implements KdsEndpoint {
         timeline.told(zone, traces);
       },
     });
-    this.#streams = new OpenStreams({ ...parts, heart: this.#heart });
+    this.#streams = new OpenStreams({ ...parts, heart: this.#heart, told: (zone) => this.#insights.told(zone) });
+    parts.insights.onChange(({ entries }) => {
+      for (const { key } of entries) if (key.type === 'ZoneInsight') this.#streams.settle(key.name);
+    });
     if (this.#insights.shared) tasks.start('kds: tell replicas', (signal) => this.#tellReplicas(signal));
     const { zoneHealthCheck } = settings;
     if (zoneHealthCheck.timeout === 0) return;
@@ -204,8 +207,11 @@ export class KdsServer implements KdsEndpoint {
     const { clock, view } = this.#parts;
     while (!signal.aborted) {
       await sleep(clock, TELL_MS, signal);
-      for (const zone of view.list('Zone'))
-        if (this.#streams.newest(zone.name)) this.#insights.tell(zone.name, { ...this.#statusOf(zone) });
+      for (const zone of view.list('Zone')) {
+        const { hello, since } = this.#streams.newest(zone.name) ?? {};
+        if (hello)
+          this.#insights.tell(zone.name, { ...this.#statusOf(zone) }, { storeId: hello.storeId, since: since ?? 0 });
+      }
     }
   }
 

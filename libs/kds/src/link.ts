@@ -40,6 +40,11 @@ export interface Hello {
   readonly token: string;
 }
 
+/** Whether two control planes tell where they live, and it is not the same store: then they are no replicas of a zone. */
+export function isForeign(one: Pick<Hello, 'storeId'>, other: Pick<Hello, 'storeId'>): boolean {
+  return one.storeId !== '' && other.storeId !== '' && one.storeId !== other.storeId;
+}
+
 /** The feature of a zone that calls HealthCheck: only then may its silence be held against it. */
 export const PINGS = 'zone-ping-health';
 

@@ -1,8 +1,10 @@
 import { type Clock, ControlPlaneError, type Log, sleep } from '@koguma/core';
 import type { ResourceView } from '@koguma/resources';
 import type { Heart } from './heart.js';
-import { type Hello, PINGS } from './link.js';
+import { type Hello, isForeign, PINGS } from './link.js';
 import type { Sender } from './sender.js';
+import type { Told } from './zone-insights.js';
+import type { ZoneStatus } from './zone-status.js';
 
 /** One stream of a zone, while it is open: what is known of it belongs to the stream, never to the zone's name. */
 export interface OpenStream {
@@ -19,6 +21,8 @@ export interface OpenStream {
 interface Parts {
   readonly view: ResourceView;
   readonly heart: Heart;
+  /** What a replica that has a link with the zone told of it. */
+  readonly told: (zone: string) => Told | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -45,7 +49,7 @@ export class OpenStreams {
 
   /**
    * Two control planes under one name would overwrite each other. Replicas of a zone share its store, and may follow each
-   * other; of others the first one has the name, as long as it is there. One whose heartbeat fell silent is not: a zone
+   * other; of others the first one has the name, as long as it is there, also when it is at another replica of global. One whose heartbeat fell silent is not: a zone
    * that came back with another disk is not locked out by its own dead connection. A plain Kuma tells of no store, and
    * is taken as Kuma's global takes it.
    * @throws ControlPlaneError `conflict` for one that says it is a zone which is connected already
@@ -57,12 +61,10 @@ export class OpenStreams {
     );
     const silent = others.filter((stream) => (heart.heardFrom(stream.hello)?.silentMs ?? 0) >= heart.staleAfterMs);
     const holder = others.find((stream) => !silent.includes(stream) && isForeign(stream.hello, hello));
-    if (holder) {
+    const elsewhere = this.#ownerElsewhere(hello.zone);
+    if (holder || (elsewhere && isForeign(elsewhere, hello))) {
       log.warn('a second control plane claims the name of a zone', { zone: hello.zone });
-      throw new ControlPlaneError(
-        'conflict',
-        `another control plane is connected as zone ${hello.zone}, with another store: give this one a name of its own (KUMA_MULTIZONE_ZONE_NAME), or stop the other`,
-      );
+      throw nameIsTaken(hello);
     }
     const replaced = new ControlPlaneError(
       'unavailable',
@@ -77,6 +79,21 @@ export class OpenStreams {
 
   delete(stream: OpenStream): void {
     this.#streams.delete(stream);
+  }
+
+  /**
+   * Replicas learn of each other's links a moment late: where two control planes came in under one name meanwhile, the
+   * one that came first keeps it. Asked for whenever a replica told of the zone.
+   */
+  settle(zone: string): void {
+    const elsewhere = this.#ownerElsewhere(zone);
+    if (!elsewhere) return;
+    for (const stream of [...this.#streams]) {
+      const { hello, since } = stream;
+      if (hello.zone !== zone || since < elsewhere.since || !isForeign(elsewhere, hello)) continue;
+      this.#parts.log.warn('two control planes have the name of a zone, the later one is ended', { zone });
+      stream.end(nameIsTaken(hello));
+    }
   }
 
   /** The zone of these streams is written down: when that is deleted, they are ended. */
@@ -114,6 +131,14 @@ export class OpenStreams {
     }
   }
 
+  /** Undefined also when nothing is heard of it any more: then it does not have the name. */
+  #ownerElsewhere(zone: string): Told['owner'] {
+    const { heart, told } = this.#parts;
+    const { owner, report, ageMs } = told(zone) ?? {};
+    const { heartbeat } = (report ?? {}) as Partial<ZoneStatus>;
+    return (ageMs ?? 0) + (heartbeat?.heardMsAgo ?? 0) < heart.staleAfterMs ? owner : undefined;
+  }
+
   /** As in Kuma, a zone whose control plane still runs comes back by itself, and is written down anew. */
   #cutTheDeleted(): void {
     const { view, log } = this.#parts;
@@ -128,7 +153,9 @@ export class OpenStreams {
   }
 }
 
-/** True when both tell where they live, and it is not the same store. */
-function isForeign(one: Hello, other: Hello): boolean {
-  return one.storeId !== '' && other.storeId !== '' && one.storeId !== other.storeId;
+function nameIsTaken({ zone }: Hello): ControlPlaneError {
+  return new ControlPlaneError(
+    'conflict',
+    `another control plane is connected as zone ${zone}, with another store: give this one a name of its own (KUMA_MULTIZONE_ZONE_NAME), or stop the other`,
+  );
 }

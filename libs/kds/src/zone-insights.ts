@@ -8,7 +8,9 @@ import {
   type ResourceView,
   type Spec,
   type ZoneInsightSpec,
+  type ZoneLinkOwner,
 } from '@koguma/resources';
+import { isForeign } from './link.js';
 import type { Subscription } from './subscription.js';
 
 interface Parts {
@@ -23,6 +25,8 @@ export interface Told {
   readonly report: Spec;
   /** How many milliseconds ago, by the clocks of both. */
   readonly ageMs: number;
+  /** Whose link it is, where a replica of global tells. */
+  readonly owner: ZoneLinkOwner | undefined;
 }
 
 /** How often a replica tells the others of its links. */
@@ -36,7 +40,7 @@ export class ZoneInsights {
   readonly #parts: Parts;
   readonly #known = new Map<string, Subscription[]>();
   readonly #lastCheck = new Map<string, string>();
-  readonly #told = new Map<string, Spec>();
+  readonly #told = new Map<string, { readonly report: Spec; readonly owner?: ZoneLinkOwner }>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -73,18 +77,19 @@ export class ZoneInsights {
   }
 
   /** Has the other replicas know how a link is that ends here. */
-  tell(zone: string, report: Spec): void {
+  tell(zone: string, report: Spec, owner?: ZoneLinkOwner): void {
     if (!this.shared) return;
-    this.#told.set(zone, report);
+    this.#told.set(zone, { report, ...(owner ? { owner } : {}) });
     this.#write(zone, { soon: true });
   }
 
   /** What a replica that lives told of a zone's link, if it is not this one. */
   told(zone: string): Told | undefined {
-    const { insights, clock, leadership, instanceId } = this.#parts;
+    const { insights, clock } = this.#parts;
     const { koguma } = (insights.get({ type: 'ZoneInsight', mesh: '', name: zone })?.spec ?? {}) as ZoneInsightSpec;
-    if (!koguma || koguma.instanceId === instanceId || !leadership.isAlive(koguma.instanceId)) return undefined;
-    return { report: koguma.report, ageMs: Math.max(0, clock.wall() - (parseRfc3339(koguma.at) ?? 0)) };
+    if (!koguma || !this.#isOfAnother(koguma)) return undefined;
+    const ageMs = Math.max(0, clock.wall() - (parseRfc3339(koguma.at) ?? 0));
+    return { report: koguma.report, ageMs, owner: koguma.owner };
   }
 
   /** When the last connection of a zone ended, on `wall`, whichever replica had it. */
@@ -113,6 +118,10 @@ export class ZoneInsights {
     return globalInstanceId === instanceId || !leadership.isAlive(globalInstanceId);
   }
 
+  #isOfAnother({ instanceId }: Word): boolean {
+    return instanceId !== this.#parts.instanceId && this.#parts.leadership.isAlive(instanceId);
+  }
+
   #write(zone: string, when: { readonly soon: boolean; readonly fence?: number | undefined }): void {
     const key = { type: 'ZoneInsight', mesh: '', name: zone } as const;
     this.#parts.insights.update(
@@ -130,10 +139,8 @@ export class ZoneInsights {
       .filter(({ id }) => !ids.has(id))
       .map((old) => (closes && this.#isLeftOpen(zone, old) ? ended(old, now) : old));
     const time = this.#lastCheck.get(zone);
-    const report = this.#told.get(zone);
     const { koguma: before, ...kumas } = stored ?? {};
-    const { instanceId } = this.#parts;
-    const koguma = report ? { instanceId, at: now, report } : before?.instanceId === instanceId ? undefined : before;
+    const koguma = this.#word(zone, before, now);
     return {
       ...kumas,
       ...(koguma ? { koguma } : {}),
@@ -141,7 +148,19 @@ export class ZoneInsights {
       ...(time === undefined ? {} : { healthCheck: { time } }),
     };
   }
+
+  /** Of two control planes that have one name, at two replicas, the one that came first is told of. */
+  #word(zone: string, before: Word | undefined, at: string): Word | undefined {
+    const { instanceId } = this.#parts;
+    const own = this.#told.get(zone);
+    if (!own) return before?.instanceId === instanceId ? undefined : before;
+    const [first, second] = [before?.owner, own.owner];
+    const yields = before && first && second && this.#isOfAnother(before) && isForeign(first, second);
+    return yields && first.since < second.since ? before : { instanceId, at, ...own };
+  }
 }
+
+type Word = NonNullable<ZoneInsightSpec['koguma']>;
 
 /** A zone that is met for the first time appears by itself, enabled. */
 export async function registerZone(

@@ -33,4 +33,4 @@ export { openSqliteStore, type SqliteStoreOptions } from './sql/sqlite.js';
 export type { Claim, Committed, Entry, Feed, Lease, ResourceStore, Revision, StoreTransaction } from './store.js';
 export { insightOf, isInsight, RESOURCE_TYPES, type TypeDescriptor, typesThatCross } from './types.js';
 export { ResourceView, type ViewChange } from './view.js';
-export { isOnline, type KdsSubscription, type ZoneInsightSpec } from './zone.js';
+export { isOnline, type KdsSubscription, type ZoneInsightSpec, type ZoneLinkOwner } from './zone.js';

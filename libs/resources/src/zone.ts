@@ -17,10 +17,23 @@ export interface KdsSubscription extends Spec {
   readonly config?: string;
 }
 
+/** The control plane that global has a link with under a zone's name: the epoch of its store, and since when. */
+export interface ZoneLinkOwner {
+  readonly storeId: string;
+  /** On global's `wall`, in milliseconds. */
+  readonly since: number;
+}
+
 export interface ZoneInsightSpec extends Spec {
   readonly subscriptions?: readonly KdsSubscription[];
   /** What the replica that has the link tells the others of it. Not Kuma's. */
-  readonly koguma?: { readonly instanceId: string; readonly at: string; readonly report: Spec };
+  readonly koguma?: {
+    readonly instanceId: string;
+    readonly at: string;
+    readonly report: Spec;
+    /** Whose link it is, on global; see {@link ZoneLinkOwner}. */
+    readonly owner?: ZoneLinkOwner;
+  };
 }
 
 /** Connected, as Kuma shows it: some subscription is open. It says nothing of being in sync. */

@@ -16,8 +16,8 @@ export interface LabOptions {
   readonly zones?: readonly string[];
   /** Environment of all control planes, over the lab's own. */
   readonly env?: Env;
-  /** Opens the store of a control plane each time that it starts; memory that survives a stop when left out. */
-  readonly openStore?: (name: string) => Promise<ResourceStore>;
+  /** Opens the store of a control plane each time that it starts; memory that survives a stop when left out, or undefined. */
+  readonly openStore?: (name: string) => Promise<ResourceStore | undefined>;
   /** What the control planes of this lab log to; nowhere when left out. */
   readonly log?: Log;
   /** Stands between a zone and its global, to watch or to break what passes; not where it answers undefined. */

@@ -114,6 +114,34 @@ describe('generate tls-certificate', () => {
     expect(fs.readdirSync(dir)).toEqual([]);
   });
 
+  it('signs with an authority that is made once, and is none itself', async () => {
+    const ca = file('ca');
+    await generate('--type=server', '--hostname=a', `--ca-dir=${ca}`, ...FILES());
+    expect(ran.code).toBe(0);
+    const authority = fs.readFileSync(path.join(ca, 'ca.crt'), 'utf8');
+    expect(fs.statSync(path.join(ca, 'ca.key')).mode & 0o777).toBe(0o600);
+    const verifies = (cert: string) =>
+      execFileSync('openssl', ['verify', '-CAfile', path.join(ca, 'ca.crt'), '-purpose', 'sslserver', cert]).toString();
+    expect(verifies(file('cert.pem'))).toContain('OK');
+    expect(shown('-text')).toMatch(/CA:FALSE/);
+
+    const more = [`--key-file=${file('b.key')}`, `--cert-file=${file('b.crt')}`];
+    await generate('--type=server', '--hostname=b', `--ca-dir=${ca}`, ...more);
+    expect(verifies(file('b.crt'))).toContain('OK');
+    expect(fs.readFileSync(path.join(ca, 'ca.crt'), 'utf8')).toBe(authority);
+  });
+
+  it('says what is wrong with an authority, and writes nothing', async () => {
+    fs.mkdirSync(file('ca'));
+    fs.writeFileSync(file('ca/ca.crt'), 'nothing');
+    await generate('--type=server', '--hostname=a', `--ca-dir=${file('ca')}`, ...FILES());
+    expect([ran.code, ran.err]).toEqual([
+      1,
+      expect.stringMatching(/^Error: --ca-dir: got .*, in which ca.crt or ca.key /),
+    ]);
+    expect(fs.readdirSync(dir)).toEqual(['ca']);
+  });
+
   it.each([
     [['--hostname=a'], /required option '--type <type>' not specified/],
     [['--type=peer', '--hostname=a'], /'peer' is invalid\. Allowed choices are client, server/],

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { isIP } from 'node:net';
+import type { CertificateOrder } from '@koguma/core';
 import { type Command, Option } from 'commander';
 import { Failure } from '../failure.js';
 import type { Terminal } from '../terminal.js';
@@ -10,6 +11,7 @@ interface Options {
   readonly keyType: 'rsa' | 'ecdsa';
   readonly keyFile: string;
   readonly certFile: string;
+  readonly caDir?: string;
 }
 
 const STDOUT = '-';
@@ -19,7 +21,8 @@ const LONGEST_HOST_NAME = 253;
 const LONGEST_COMMON_NAME = 64;
 
 const NOTES = `
-The certificate is its own authority, and is valid for ten years. A server certificate is for
+The certificate is its own authority, or is signed by the one in --ca-dir, as those are that control planes make
+(KOGUMA_TLS_CA_DIR); it is valid for ten years. A server certificate is for
 KUMA_GENERAL_TLS_CERT_FILE and _KEY_FILE of a control plane; a client certificate without its key goes into
 KUMA_API_SERVER_AUTH_CLIENT_CERTS_DIR. Files that exist are never overwritten.
 
@@ -38,12 +41,13 @@ export function addTlsCertificate(generate: Command, terminal: Terminal): void {
     .addOption(new Option('--key-type <type>', 'sort of the key').choices(['rsa', 'ecdsa']).default('rsa'))
     .option('--key-file <file>', 'where the private key goes; - is standard output', 'key.pem')
     .option('--cert-file <file>', 'where the certificate goes; - is standard output', 'cert.pem')
+    .option('--ca-dir <folder>', 'sign with the authority in it (ca.crt, ca.key), both made when neither is there')
     .addHelpText('after', NOTES)
     .action((options: Options) => generateTlsCertificate(options, terminal));
 }
 
 async function generateTlsCertificate(options: Options, { out }: Terminal): Promise<void> {
-  const { type, keyType, keyFile, certFile } = options;
+  const { type, keyType, keyFile, certFile, caDir } = options;
   const names = namesOf(options);
   const files = [keyFile, certFile].filter((file) => file !== STDOUT);
   if (keyFile === certFile && keyFile !== STDOUT) {
@@ -51,9 +55,8 @@ async function generateTlsCertificate(options: Options, { out }: Terminal): Prom
   }
   for (const file of files) if (fs.existsSync(file)) throw exists(file);
 
-  const { makeSelfSigned } = await import('@koguma/core');
   const commonName = (names[0] ?? 'kogumactl').slice(0, LONGEST_COMMON_NAME);
-  const { cert, key } = await makeSelfSigned({ commonName, names, use: type, keyType });
+  const { cert, key } = await make({ commonName, names, use: type, keyType }, caDir);
   if (keyFile === STDOUT) out.write(key);
   else write(keyFile, key, 0o600);
   if (certFile === STDOUT) out.write(cert);
@@ -67,6 +70,19 @@ async function generateTlsCertificate(options: Options, { out }: Terminal): Prom
     }
   }
   if (files.length === 2) out.write(`Private key saved in ${keyFile}\nCertificate saved in ${certFile}\n`);
+}
+
+async function make(order: CertificateOrder, caDir: string | undefined): Promise<{ cert: string; key: string }> {
+  const { ControlPlaneError, issueIn, makeSelfSigned } = await import('@koguma/core');
+  if (caDir === undefined) return makeSelfSigned(order);
+  return issueIn({ name: '--ca-dir', path: caDir }, order).catch((error: unknown) => {
+    const [violation] = error instanceof ControlPlaneError ? error.violations : [];
+    if (!violation) throw error;
+    throw new Failure(
+      `${violation.field}: ${violation.reason}`,
+      'Name a folder with both files of an authority, or one where they can be made.',
+    );
+  });
 }
 
 function namesOf({ type, hostname = [] }: Options): string[] {

@@ -20,7 +20,7 @@ export class NodeRsaKey implements RsaKey {
     this.isPrivate = key.type === 'private';
     if (this.isPrivate && !belongTogether(key.export({ format: 'jwk' })))
       throw new RangeError('is a broken RSA key: what it signs could not be verified');
-    this.publicKey = this.isPrivate ? createPublicKey(key) : key;
+    this.publicKey = this.isPrivate ? createPublicKey(key) : writable(key);
     this.publicPem = this.publicKey.export({ type: 'pkcs1', format: 'pem' }) as string;
     this.pem = this.isPrivate ? (key.export({ type: 'pkcs1', format: 'pem' }) as string) : this.publicPem;
     const { e, n } = this.publicKey.export({ format: 'jwk' });
@@ -29,6 +29,11 @@ export class NodeRsaKey implements RsaKey {
       .update(JSON.stringify({ e, kty: 'RSA', n }))
       .digest('base64url');
   }
+}
+
+/** Node 24.21 does not write as PKCS#1 what it has read as PKCS#1, so that is read once more in the other form. */
+function writable(key: KeyObject): KeyObject {
+  return createPublicKey(key.export({ type: 'spki', format: 'pem' }));
 }
 
 /** OpenSSL reads a damaged private key without a word; its signatures would be of no key at all. */

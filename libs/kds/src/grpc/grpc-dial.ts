@@ -38,6 +38,12 @@ const KEEPALIVE = {
 };
 
 /**
+ * Replicas of global behind one name: each dial takes any of the name's addresses, and another when nobody is there, so that
+ * zones are spread over the replicas and go over to the next one.
+ */
+const ANY_ADDRESS = JSON.stringify({ loadBalancingConfig: [{ pick_first: { shuffleAddressList: true } }] });
+
+/**
  * Dials global over gRPC.
  * @param address Kuma's form: `grpcs://host:port`, or `grpc://host:port` without TLS
  */
@@ -60,6 +66,7 @@ export function grpcDial(address: string, { maxMessageSize, tls, tokenFile = '' 
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 1_000,
       'grpc.use_local_subchannel_pool': 1,
+      'grpc.service_config': ANY_ADDRESS,
     });
     const calls: Cancellable[] = [];
     const why = (error: ServiceError) => reasonOf(error, address);

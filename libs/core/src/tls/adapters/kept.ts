@@ -4,8 +4,8 @@ import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { expandHome } from '../../adapters/command.js';
 import { envName } from '../../config/table.js';
-import type { Log } from '../../log.js';
-import { issueCertificate, makeAuthority, newPrivateKey } from './issue.js';
+import { type Log, SILENT } from '../../log.js';
+import { type CertificateOrder, issueCertificate, makeAuthority, newPrivateKey } from './issue.js';
 import { badSetting, checkAuthority, defectOf, type KeyPair, readText, Unusable } from './pem.js';
 
 const CA_DIR = envName('koguma.tls.caDir');
@@ -41,7 +41,8 @@ export interface NamedFile {
  * @throws ControlPlaneError `invalid` that names the setting of the folder which is in the way
  */
 export async function keptPair(kept: KeptIn): Promise<PairFiles> {
-  const authority = await authorityIn(expandHome(kept.authority), kept.log);
+  const home = { name: CA_DIR, path: kept.authority };
+  const authority = await authorityIn(home, kept.log);
   const folder = expandHome(kept.folder);
   const file = (kind: 'crt' | 'key') => path.join(folder, `${kept.name}.${kind}`);
   const files = {
@@ -54,13 +55,23 @@ export async function keptPair(kept: KeptIn): Promise<PairFiles> {
   if (why === undefined) return files;
   if (why !== 'is not there') kept.log.warn('a new TLS certificate is made', { file: files.cert.path, why });
   const order = { commonName: 'koguma', names, use: 'server', keyType: 'ecdsa' } as const;
-  const pair = await signing(kept.authority, () => issueCertificate(authority, order));
-  writing(WORK_DIR, kept.folder, () => {
+  const pair = await signing(home, () => issueCertificate(authority, order));
+  writing({ name: WORK_DIR, path: kept.folder }, () => {
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
     write(files.key.path, pair.key, 0o600);
     write(files.cert.path, pair.cert, 0o644);
   });
   return files;
+}
+
+/**
+ * A certificate by the authority of a folder (`ca.crt`, `ca.key`), which is made when there is none.
+ * @param folder by what it is called in errors, and where it is
+ * @throws ControlPlaneError `invalid` that names the folder when it is in the way
+ */
+export async function issueIn(folder: NamedFile, order: CertificateOrder): Promise<KeyPair> {
+  const authority = await authorityIn(folder, SILENT);
+  return signing(folder, () => issueCertificate(authority, order));
 }
 
 /** Everything that this machine can be dialled by. */
@@ -88,40 +99,41 @@ function whyAnew({ cert, key }: PairFiles, authority: string, names: readonly st
  * The authority of a folder; made when there is none. Of several control planes that come first at the same time, one
  * makes the key and all take it: whichever of them writes the certificate of that key last, verifiers cannot tell.
  */
-async function authorityIn(folder: string, log: Log): Promise<KeyPair> {
+async function authorityIn(home: NamedFile, log: Log): Promise<KeyPair> {
+  const folder = expandHome(home.path);
   const [certFile, keyFile] = [path.join(folder, 'ca.crt'), path.join(folder, 'ca.key')];
   if (!fs.existsSync(certFile)) {
     const key = await newPrivateKey('ecdsa');
-    writing(CA_DIR, folder, () => {
+    writing(home, () => {
       fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
       writeFirst(keyFile, key);
     });
-    const { cert } = await signing(folder, () => makeAuthority(readText(keyFile)));
-    writing(CA_DIR, folder, () => write(certFile, cert, 0o644));
+    const { cert } = await signing(home, () => makeAuthority(readText(keyFile)));
+    writing(home, () => write(certFile, cert, 0o644));
     log.info('made an authority for TLS certificates', { file: certFile });
   }
-  return signing(folder, () => {
+  return signing(home, () => {
     const authority = { cert: readText(certFile), key: readText(keyFile) };
     checkAuthority(authority);
     return authority;
   });
 }
 
-function writing<T>(setting: string, folder: string, work: () => T): T {
+function writing<T>({ name, path }: NamedFile, work: () => T): T {
   try {
     return work();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw badSetting(setting, folder, `where certificates cannot be kept (${code ?? message})`);
+    throw badSetting(name, path, `where certificates cannot be kept (${code ?? message})`);
   }
 }
 
-async function signing<T>(folder: string, work: () => T | Promise<T>): Promise<T> {
+async function signing<T>({ name, path }: NamedFile, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof Unusable)) throw error;
-    throw badSetting(CA_DIR, folder, `in which ca.crt or ca.key ${error.message}`);
+    throw badSetting(name, path, `in which ca.crt or ca.key ${error.message}`);
   }
 }
 
