@@ -1,5 +1,5 @@
 // Imports point down only:
-//   core <- resources <- auth <- kds, api-server, dp-server <- apps <- testkit <- test, bench
+//   core <- resources <- auth <- kds, api-server, dp-server <- apps <- testkit <- scenario <- kogumactl <- test, bench
 const PACKAGE = '^(libs|apps)/([^/]+)/';
 const TESTS = '\\.(spec|contract)\\.ts$|^(libs|apps)/[^/]+/test/';
 
@@ -14,6 +14,7 @@ const onlyDown = (name, folder, allowed) => ({
 
 const auth = ['libs/core', 'libs/resources', 'libs/auth'];
 const libs = [...auth, 'libs/kds', 'libs/api-server', 'libs/dp-server'];
+const programs = ['apps/global-cp', 'apps/zone-cp', 'apps/koguma-dp'];
 
 module.exports = {
   forbidden: [
@@ -26,7 +27,9 @@ module.exports = {
     onlyDown('global-cp', 'apps/global-cp', libs),
     onlyDown('zone-cp', 'apps/zone-cp', libs),
     onlyDown('koguma-dp', 'apps/koguma-dp', libs),
-    onlyDown('kogumactl', 'apps/kogumactl', [...libs, 'apps/global-cp', 'apps/zone-cp', 'apps/koguma-dp']),
+    onlyDown('testkit', 'libs/testkit', [...libs, ...programs]),
+    onlyDown('scenario', 'libs/scenario', [...libs, ...programs, 'libs/testkit']),
+    onlyDown('kogumactl', 'apps/kogumactl', [...libs, ...programs, 'libs/testkit', 'libs/scenario']),
     {
       name: 'no-import-of-tests',
       comment: 'Packages do not import test/, bench/ or scripts/; their tests may use test/support.',

@@ -61,6 +61,16 @@ export default defineConfig({
         maxWorkers: 2,
         sequence: { groupOrder: 1 },
       }),
+      // One story, with containers: scripts/test-compose.mjs names the project in which they run.
+      ...(process.env.KOGUMA_TEST_COMPOSE
+        ? [
+            project('compose', ['test/compose/**/*.spec.ts'], {
+              testTimeout: 240_000,
+              maxWorkers: 1,
+              sequence: { groupOrder: 2 },
+            }),
+          ]
+        : []),
     ],
   },
 });

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SILENT, systemEntropy } from '@koguma/core';
 import { openSqliteStore } from '@koguma/resources';
-import { startLab } from '@koguma/testkit';
+import { startWiredLab } from '@koguma/testkit';
 import { row } from '../figures.mjs';
 import { folder } from '../processes.mjs';
 
@@ -11,7 +11,7 @@ const QUIET_MS = 1_000;
 /** What control planes do while nobody asks for anything: real processes for CPU, a lab in this one for store reads. */
 export async function idle({ lab, ms }) {
   const uses = new Map();
-  const counted = await startLab({
+  const counted = await startWiredLab({
     zones: ['east'],
     env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '100ms' },
     openStore: async (name) => {

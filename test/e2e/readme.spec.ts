@@ -2,14 +2,9 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LabProcesses } from '../support/lab-processes.js';
 import { eventually, ROOT } from '../support/processes.js';
-import { Shell, settled } from '../support/shell.js';
+import { type Command, commandsOf, Shell, settled } from '../support/shell.js';
 
 const OFFSET = 320;
-
-interface Command {
-  readonly typed: string;
-  readonly shown: string;
-}
 
 let lab: LabProcesses;
 beforeAll(async () => {
@@ -46,17 +41,6 @@ function timeless(shown: string): string {
     .replace(/"id":"\w+-\d+"/g, '"id":"ID"')
     .replace(/"revision":\d+/g, '"revision":N')
     .replace(/ +/g, ' ');
-}
-
-/** What the console blocks of a page type, each with what the page shows under it. */
-function commandsOf(markdown: string): Command[] {
-  const blocks = [...markdown.matchAll(/```console\n(.*?)```/gs)].map(([, block = '']) => block);
-  return blocks
-    .flatMap((block) => block.split(/^\$ /m).slice(1))
-    .map((text) => {
-      const [typed = '', ...shown] = text.split('\n');
-      return { typed, shown: shown.join('\n').trim() };
-    });
 }
 
 /** At a person's pace: what a line changed has reached the zones before the next is typed, unless the page waits itself. */

@@ -170,6 +170,18 @@ async function topology() {
   return { replicas, watches };
 }
 
+/** How long nobody leads when the one that does is killed. */
+async function msUntilAnotherLeads(replicas: readonly ControlPlaneProcess[]): Promise<number> {
+  const leads = ({ log }: ControlPlaneProcess) =>
+    log.lastIndexOf('this replica leads') > log.lastIndexOf('this replica does not lead any more');
+  await eventually(() => replicas.some(leads), 'one of two leads');
+  const [leader, other] = [replicas.find(leads), replicas.find((one) => !leads(one))] as ControlPlaneProcess[];
+  const began = performance.now();
+  await leader?.end('SIGKILL');
+  await eventually(() => other !== undefined && leads(other), 'the other leads', 10_000);
+  return performance.now() - began;
+}
+
 /** Zones reach both replicas by one name; Linux has more than one loopback address to give it. */
 describe.skipIf(!hasPostgres() || process.platform !== 'linux')('two replicas of global under kill -9', () => {
   it('lose no acknowledged write, and no zone ever goes back or is left behind', { timeout: 400_000 }, async () => {
@@ -207,6 +219,7 @@ describe.skipIf(!hasPostgres() || process.platform !== 'linux')('two replicas of
         `every zone had everything ${slowest} ms after the last write of a round, at the latest`,
     );
     expect(lost).toEqual([]);
+    console.log(`the lease moved ${Math.round(await msUntilAnotherLeads(replicas))} ms after its holder was killed`);
     expect(watches.flatMap(({ relapses }) => relapses)).toEqual([]);
     expect(acknowledged).toBe(ROUNDS * writers.length * WRITES);
   });

@@ -42,6 +42,36 @@ export class Shell {
   }
 }
 
+/** A line of a console block, and what the page shows under it. */
+export interface Command {
+  readonly typed: string;
+  readonly shown: string;
+}
+
+/** What the console blocks of a page type, each with what the page shows under it. */
+export function commandsOf(markdown: string): Command[] {
+  const blocks = [...markdown.matchAll(CONSOLE)].map(([, block = '']) => block);
+  return blocks
+    .flatMap((block) => block.split(/^\$ /m).slice(1))
+    .map((text) => {
+      const [typed = '', ...shown] = text.split('\n');
+      return { typed, shown: shown.join('\n').trim() };
+    });
+}
+
+const CONSOLE = /```console\n(.*?)```/gs;
+
+/** The same page with what was seen when its commands were typed, in their order. */
+export function pageWith(markdown: string, seen: readonly Command[]): string {
+  let next = 0;
+  return markdown.replace(CONSOLE, (_, block: string) => {
+    const commands = seen.slice(next, next + block.split(/^\$ /m).length - 1);
+    next += commands.length;
+    const lines = commands.map(({ typed, shown }) => `$ ${typed}\n${shown === '' ? '' : `${shown}\n`}`);
+    return `\`\`\`console\n${lines.join('')}\`\`\``;
+  });
+}
+
 /** What differs from run to run, made the same. */
 export function settled(shown: string): string {
   return shown
@@ -52,5 +82,7 @@ export function settled(shown: string): string {
     .replace(/again in [\d.]+ s/g, 'again in N s')
     .replace(/\(pid \d+\)/g, '(pid PID)')
     .replace(/revision \d+/g, 'revision N')
+    .replace(/\bin [\d.]+ (ms|s|min)$/gm, 'in N')
+    .replace(/ time="[\d.]+"/g, ' time="N"')
     .replace(/ +\d+[smh]$/gm, ' AGE');
 }

@@ -1,4 +1,4 @@
-import { type CallOptions, type Lab, startLab } from '@koguma/testkit';
+import { type CallOptions, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 
 /** One request that needs each right, in Kuma's names of the rights. */
@@ -12,7 +12,7 @@ type Right = keyof typeof NEEDING;
 const RIGHTS = Object.keys(NEEDING) as Right[];
 const FROM_ELSEWHERE: CallOptions = { headers: { 'x-forwarded-for': '203.0.113.7' } };
 
-let lab: Lab;
+let lab: WiredLab;
 afterEach(() => lab.stop());
 
 /** The rights that a caller has by what is answered. */
@@ -30,7 +30,7 @@ describe('a right', () => {
   it.each(RIGHTS)(
     'such as %s is given to users by name and by group, and nobody else has it, the administrator neither',
     async (right) => {
-      lab = await startLab({ zones: [] });
+      lab = await startWiredLab({ zones: [] });
       const user = async (name: string, ...groups: string[]) => ({
         token: await lab.global.issue('user', { name, groups, validFor: '1h' }),
       });
@@ -50,7 +50,7 @@ describe('a right', () => {
   );
 
   it('may be given to everybody, with a token or without one', async () => {
-    lab = await startLab({
+    lab = await startWiredLab({
       zones: [],
       env: {
         KUMA_ACCESS_STATIC_GENERATE_DP_TOKEN_GROUPS: 'mesh-system:unauthenticated',
@@ -65,7 +65,7 @@ describe('a right', () => {
 
 describe('a caller on this machine', () => {
   it('is nobody without a token where localhost is not the administrator, and all that the admin token is with it', async () => {
-    lab = await startLab({ zones: [] });
+    lab = await startWiredLab({ zones: [] });
     await lab.until(
       async () => (await lab.global.secretNames()).includes('admin-user-token'),
       'there is an admin token',

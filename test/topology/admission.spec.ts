@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { decodeToken, Lab, Relay } from '@koguma/testkit';
+import { decodeToken, Relay, WiredLab } from '@koguma/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KumaZone } from '../peer/kuma-zone.js';
 import { scratchFolder } from '../support/processes.js';
@@ -15,7 +15,7 @@ const CP_TOKENS = {
 const REVOCATIONS = 'zone-token-revocations';
 
 let folder: Awaited<ReturnType<typeof scratchFolder>>;
-let lab: Lab;
+let lab: WiredLab;
 const closing: (() => Promise<void> | void)[] = [];
 beforeEach(async () => {
   folder = await scratchFolder();
@@ -32,7 +32,7 @@ const issue = (zone: string, scope = ['cp'], validFor = '1h') => lab.global.issu
 
 /** A global that lets only zones in that prove themselves, and zones that look for their tokens in files. */
 async function guarded(zones: readonly string[]) {
-  lab = new Lab({ zones, env: CP_TOKENS });
+  lab = new WiredLab({ zones, env: CP_TOKENS });
   await lab.global.start();
   for (const zone of zones) lab.configure(zone, { [TOKEN_FILE]: fileOf(zone) });
 }
@@ -165,7 +165,7 @@ describe('the name of a connected zone', () => {
   const globalSays = async () => (await globalReport(lab.global)).zones.find(({ zone }) => zone === 'east')?.state;
 
   it('is refused to a control plane with another store, for as long as the first is there', async () => {
-    lab = new Lab({ zones: ['east', 'twin'], env: BEAT });
+    lab = new WiredLab({ zones: ['east', 'twin'], env: BEAT });
     lab.configure('twin', { KUMA_MULTIZONE_ZONE_NAME: 'east' });
     await lab.global.start();
     await lab.zone('east').start();
@@ -180,7 +180,7 @@ describe('the name of a connected zone', () => {
   it('goes to a zone with a new disk when the old connection is dead and nobody has noticed', async () => {
     const relay = await Relay.open();
     closing.push(() => relay.close());
-    lab = new Lab({
+    lab = new WiredLab({
       zones: ['east', 'twin'],
       env: BEAT,
       dialThrough: (zone, address) => (zone === 'east' ? relay.dial(address) : undefined),
@@ -197,7 +197,7 @@ describe('the name of a connected zone', () => {
 
 describe('a connected zone that is deleted', () => {
   it('is cut off, and written down anew when it comes back', async () => {
-    lab = new Lab({ zones: ['east'], env: { KUMA_STORE_UNSAFE_DELETE: 'true' } });
+    lab = new WiredLab({ zones: ['east'], env: { KUMA_STORE_UNSAFE_DELETE: 'true' } });
     await lab.start();
     const { since } = await zoneReport(lab.zone('east'));
     expect((await lab.global.call('DELETE', '/zones/east')).status).toBe(200);

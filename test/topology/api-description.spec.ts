@@ -1,11 +1,11 @@
 import type { TokenKindName } from '@koguma/auth';
 import { rfc3339 } from '@koguma/core';
 import type { ResourceType } from '@koguma/resources';
-import { type Answer, type ControlPlaneClient, type Lab, startLab } from '@koguma/testkit';
+import { type Answer, type ControlPlaneClient, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiDescription, type Operation } from '../support/api-description.js';
 
-let lab: Lab;
+let lab: WiredLab;
 let api: ApiDescription;
 
 const DATAPLANE = {
@@ -33,7 +33,7 @@ const LEAST: Readonly<Record<TokenKindName, Record<string, unknown>>> = {
 };
 
 beforeAll(async () => {
-  lab = await startLab({ zones: ['east'], env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '1ms' } });
+  lab = await startWiredLab({ zones: ['east'], env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '1ms' } });
   const { global } = lab;
   const east = lab.zone('east');
   const put = async (cp: ControlPlaneClient, path: string, body: object) =>
@@ -61,7 +61,7 @@ beforeAll(async () => {
 afterAll(() => lab.stop());
 
 /** Every proxy of a type has a connection, as the proxies' door writes it. */
-async function connect(manager: Lab['global']['served']['manager'], type: ResourceType): Promise<void> {
+async function connect(manager: WiredLab['global']['served']['manager'], type: ResourceType): Promise<void> {
   const now = lab.clock.wall();
   const version = { kumaDp: { version: '2.14.3', kumaCpCompatible: true }, envoy: { version: '1.36.0' } };
   const subscriptions = [{ id: '1', connectTime: rfc3339(now), status: { total: { responsesSent: '1' } }, version }];

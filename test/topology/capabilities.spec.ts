@@ -1,10 +1,10 @@
 import type { Capability } from '@koguma/auth';
-import { type ControlPlaneClient, type Lab, startLab, startStandalone } from '@koguma/testkit';
+import { type ControlPlaneClient, startStandalone, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-let lab: Lab;
+let lab: WiredLab;
 beforeAll(async () => {
-  lab = await startLab({ zones: ['east'] });
+  lab = await startWiredLab({ zones: ['east'] });
 });
 afterAll(() => lab.stop());
 

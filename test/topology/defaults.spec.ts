@@ -1,13 +1,13 @@
-import { type Lab, startLab, startStandalone } from '@koguma/testkit';
+import { startStandalone, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 const PRIVATE = /^-----BEGIN RSA PRIVATE KEY-----\n[\s\S]+\n-----END RSA PRIVATE KEY-----\n$/;
 const PUBLIC = /^-----BEGIN RSA PUBLIC KEY-----\n[\s\S]+\n-----END RSA PUBLIC KEY-----\n$/;
 
 describe('the first start', () => {
-  let lab: Lab;
+  let lab: WiredLab;
   beforeAll(async () => {
-    lab = await startLab();
+    lab = await startWiredLab();
   });
   afterAll(() => lab.stop());
 
@@ -107,9 +107,9 @@ describe('the first start', () => {
 });
 
 describe('a mesh', () => {
-  let lab: Lab;
+  let lab: WiredLab;
   beforeAll(async () => {
-    lab = await startLab();
+    lab = await startWiredLab();
   });
   afterAll(() => lab.stop());
 
@@ -206,7 +206,7 @@ describe('a stand-alone zone', () => {
 });
 
 describe('a control plane that may neither issue user tokens nor take keys for them from secrets', () => {
-  let lab: Lab;
+  let lab: WiredLab;
   afterEach(() => lab.stop());
 
   it('makes no user key and no admin token', async () => {
@@ -214,7 +214,7 @@ describe('a control plane that may neither issue user tokens nor take keys for t
       KUMA_API_SERVER_AUTHN_TOKENS_ENABLE_ISSUER: 'false',
       KUMA_API_SERVER_AUTHN_TOKENS_VALIDATOR_USE_SECRETS: 'false',
     };
-    lab = await startLab({ zones: ['east'], env: off });
+    lab = await startWiredLab({ zones: ['east'], env: off });
     expect(await lab.global.secretNames()).toEqual(['zone-ingress-token-signing-key-1', 'zone-token-signing-key-1']);
     expect(await lab.zone('east').secretNames()).toEqual([
       'zone-ingress-token-signing-key-1',

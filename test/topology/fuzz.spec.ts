@@ -1,6 +1,6 @@
 import { type Secret, secretText } from '@koguma/auth';
 import { pinoLog } from '@koguma/core';
-import { type Answer, type Lab, startLab } from '@koguma/testkit';
+import { type Answer, startWiredLab, type WiredLab } from '@koguma/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiDescription, type Operation } from '../support/api-description.js';
@@ -44,7 +44,7 @@ const BODIES: Ingredients['bodies'] = {
   Question: [{ token: 'a.b.c', kind: 'dataplane', mesh: 'default' }],
 };
 
-let lab: Lab;
+let lab: WiredLab;
 let api: ApiDescription;
 let ingredients: Ingredients;
 const logged: string[] = [];
@@ -54,7 +54,7 @@ const nodes = () => [lab.global, lab.zone('east')] as const;
 
 beforeAll(async () => {
   const log = pinoLog('debug', 'lab', { write: (line) => void logged.push(line) });
-  lab = await startLab({ zones: ['east'], log, env: { KOGUMA_HTTP_MAX_BODY_SIZE: String(LARGEST_BODY) } });
+  lab = await startWiredLab({ zones: ['east'], log, env: { KOGUMA_HTTP_MAX_BODY_SIZE: String(LARGEST_BODY) } });
   const east = lab.zone('east');
   await east.call('PUT', '/meshes/default/dataplanes/web-1', { networking: INBOUND });
   await east.call('PUT', '/zone-ingresses/in-1', PROXY);

@@ -3,7 +3,7 @@ import { copyFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createServer, type TlsOptions } from 'node:tls';
-import { type Lab, startLab } from '@koguma/testkit';
+import { startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scratchFolder } from '../support/processes.js';
 import { certificateIn, opensslCertificate, shownBy } from '../support/tls.js';
@@ -18,11 +18,11 @@ const ON = 'KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED';
 const OLD: TlsOptions = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' };
 
 let folder: Awaited<ReturnType<typeof scratchFolder>>;
-let lab: Lab;
+let lab: WiredLab;
 beforeAll(async () => {
   folder = await scratchFolder();
   const env = { [ON]: 'true', KUMA_GENERAL_WORK_DIR: folder.path, [ROOT_CA]: join(folder.path, 'ca.crt') };
-  lab = await startLab({ zones: ['east'], env });
+  lab = await startWiredLab({ zones: ['east'], env });
 });
 afterAll(async () => {
   await lab.stop();

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Lab, LabClock, type LabNode, startLab, startStandalone } from '@koguma/testkit';
+import { LabClock, type LabNode, startStandalone, startWiredLab, type WiredLab } from '@koguma/testkit';
 import type { ServedZone } from '@koguma/zone-cp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scratchFolder } from '../support/processes.js';
@@ -28,9 +28,9 @@ const base = () => ({ ...HTTPS, KUMA_GENERAL_WORK_DIR: folder.path });
 const ca = () => readFileSync(inFolder('ca.crt'), 'utf8');
 
 describe.each(['global', 'east'])('the API of %s with TLS', (name) => {
-  let lab: Lab;
+  let lab: WiredLab;
   beforeAll(async () => {
-    lab = await startLab({ zones: ['east'], env: base() });
+    lab = await startWiredLab({ zones: ['east'], env: base() });
   });
   afterAll(() => lab.stop());
   const node = () => (name === 'global' ? lab.global : lab.zone(name));

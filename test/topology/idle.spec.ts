@@ -1,6 +1,6 @@
 import { secretSpec } from '@koguma/auth';
 import { MemoryStore, type ResourceStore } from '@koguma/resources';
-import { type Lab, startLab } from '@koguma/testkit';
+import { startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { zoneReport } from './reports.js';
 
@@ -22,10 +22,10 @@ function counted(name: string, store: ResourceStore): ResourceStore {
   });
 }
 
-let lab: Lab;
+let lab: WiredLab;
 beforeAll(async () => {
   const stores = new Map<string, ResourceStore>();
-  lab = await startLab({
+  lab = await startWiredLab({
     env: {
       KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '1ms',
       KUMA_XDS_SERVER_DATAPLANE_STATUS_FLUSH_INTERVAL: '1ms',
@@ -127,7 +127,7 @@ describe('an idle link', () => {
 
 describe('a lab that is stopped', () => {
   it('leaves no timer behind, so that its processes end at once', async () => {
-    const busy = await startLab();
+    const busy = await startWiredLab();
     const draft = { type: 'GlobalSecret', mesh: '', labels: {}, creationTime: 1, modificationTime: 1 } as const;
     const name = 'zone-ingress-token-signing-key-2';
     await busy.global.served.manager.system((tx) => tx.create({ ...draft, name, spec: secretSpec('not a key') }));

@@ -1,9 +1,9 @@
-import { type Lab, startLab } from '@koguma/testkit';
+import { startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-let lab: Lab;
+let lab: WiredLab;
 beforeAll(async () => {
-  lab = await startLab({ env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '1ms' } });
+  lab = await startWiredLab({ env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '1ms' } });
   for (const zone of ['east', 'west']) {
     const networking = { address: '10.0.0.1', inbound: [{ port: 80, tags: { 'kuma.io/service': 'web' } }] };
     await lab.zone(zone).call('PUT', '/meshes/default/dataplanes/web-1', { networking });
@@ -41,7 +41,7 @@ describe('insights on global', () => {
   });
 
   it('say of the types which a zone takes no writes of', async () => {
-    const readOnly = async (cp: Lab['global'] | ReturnType<Lab['zone']>) => {
+    const readOnly = async (cp: WiredLab['global'] | ReturnType<WiredLab['zone']>) => {
       const { body } = await cp.get<{ resources: { name: string; readOnly: boolean }[] }>('/_resources');
       return body.resources.filter((type) => type.readOnly).map(({ name }) => name);
     };

@@ -1,5 +1,5 @@
 import { joseCrypto, tokenKind } from '@koguma/auth';
-import { decodeToken, type Lab, startLab } from '@koguma/testkit';
+import { decodeToken, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const HOUR = 3_600;
@@ -11,9 +11,9 @@ const capitalized = (request: object) =>
     Object.entries(request).map(([name, value]) => [name.replace(/^./, (a) => a.toUpperCase()), value]),
   );
 
-let lab: Lab;
+let lab: WiredLab;
 beforeAll(async () => {
-  lab = await startLab();
+  lab = await startWiredLab();
 });
 afterAll(() => lab.stop());
 

@@ -1,10 +1,10 @@
-import { type Lab, startLab } from '@koguma/testkit';
+import { startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { globalReport } from './reports.js';
 
-let lab: Lab;
+let lab: WiredLab;
 beforeAll(async () => {
-  lab = await startLab({ zones: ['east'] });
+  lab = await startWiredLab({ zones: ['east'] });
 });
 afterAll(() => lab.stop());
 

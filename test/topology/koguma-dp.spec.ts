@@ -3,17 +3,17 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemEntropy } from '@koguma/core';
 import { kogumaDp } from '@koguma/koguma-dp';
-import { decodeToken, type Lab, LOCALHOST_CERT_FILE, startLab } from '@koguma/testkit';
+import { decodeToken, LOCALHOST_CERT_FILE, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 type Event = Readonly<Record<string, string | number>>;
 
-let lab: Lab;
+let lab: WiredLab;
 let folder: string;
 const running: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'koguma-dp-'));
-  lab = await startLab({ env: { KUMA_DP_SERVER_AUTH_USE_TOKEN_PATH: 'true' } });
+  lab = await startWiredLab({ env: { KUMA_DP_SERVER_AUTH_USE_TOKEN_PATH: 'true' } });
 });
 afterEach(async () => {
   for (const stop of running.splice(0)) await stop();

@@ -3,17 +3,17 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type Lab, type LabNode, startLab, startStandalone } from '@koguma/testkit';
+import { type LabNode, startStandalone, startWiredLab, type WiredLab } from '@koguma/testkit';
 import type { ServedZone } from '@koguma/zone-cp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommandLine } from '../support/command-line.js';
 import { scratchFolder } from '../support/processes.js';
 import { opensslCertificate } from '../support/tls.js';
 
-let lab: Lab;
+let lab: WiredLab;
 let user: CommandLine;
 beforeAll(async () => {
-  lab = await startLab({ zones: ['east'] });
+  lab = await startWiredLab({ zones: ['east'] });
 });
 afterAll(() => lab.stop());
 beforeEach(async () => {

@@ -3,15 +3,15 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseRsaKey } from '@koguma/auth';
-import { decodeToken, type Lab, startLab } from '@koguma/testkit';
+import { decodeToken, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandLine } from '../support/command-line.js';
 import { switchesYaml } from './offline-keys.js';
 
-let lab: Lab;
+let lab: WiredLab;
 let user: CommandLine;
 beforeAll(async () => {
-  lab = await startLab({ zones: ['east'] });
+  lab = await startWiredLab({ zones: ['east'] });
   await lab.global.createMesh('payments');
   await lab.synced();
   user = await CommandLine.with({ global: lab.global.url, east: lab.zone('east').url });

@@ -1,11 +1,11 @@
-import { type Lab, startLab } from '@koguma/testkit';
+import { startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandLine } from '../support/command-line.js';
 
-let lab: Lab;
+let lab: WiredLab;
 let user: CommandLine;
 beforeAll(async () => {
-  lab = await startLab({ zones: ['east'] });
+  lab = await startWiredLab({ zones: ['east'] });
   await lab.global.createMesh('payments');
   const inbound = [
     { port: 80, tags: { 'kuma.io/service': 'backend', version: 'v1' } },

@@ -1,12 +1,12 @@
 import { MemoryStore } from '@koguma/resources';
-import { type Lab, startLab } from '@koguma/testkit';
+import { startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandLine } from '../support/command-line.js';
 
-let lab: Lab;
+let lab: WiredLab;
 let user: CommandLine;
 beforeAll(async () => {
-  lab = await startLab();
+  lab = await startWiredLab();
   user = await CommandLine.with({ global: lab.global.url, east: lab.zone('east').url });
 });
 afterAll(async () => {
@@ -90,7 +90,7 @@ describe('kogumactl inspect', () => {
     await store.transaction(async (tx) => {
       for (const draft of drafts) await tx.create({ ...draft, ...meta });
     });
-    const large = await startLab({ zones: [], openStore: () => Promise.resolve(store) });
+    const large = await startWiredLab({ zones: [], openStore: () => Promise.resolve(store) });
     await user.ok('config', 'control-planes', 'add', '--name', 'large', '--address', large.global.url);
     expect(await inspect('zones', '--context', 'large')).toHaveLength(1_001);
     await large.stop();

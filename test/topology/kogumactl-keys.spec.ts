@@ -1,11 +1,11 @@
-import { type Lab, Relay, startLab } from '@koguma/testkit';
+import { Relay, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KumaZone } from '../peer/kuma-zone.js';
 import { CommandLine } from '../support/command-line.js';
 import { dataplane, Proxies } from './proxy-lab.js';
 
 const PREFIX = 'dataplane-token-signing-key-';
-let lab: Lab;
+let lab: WiredLab;
 let user: CommandLine;
 let toWest: Relay;
 let mesh = '';
@@ -13,7 +13,7 @@ let meshes = 0;
 const proxies = new Proxies(() => lab);
 beforeAll(async () => {
   toWest = await Relay.open();
-  lab = await startLab({
+  lab = await startWiredLab({
     env: { KOGUMA_LAB: 'true', KOGUMA_MULTIZONE_GLOBAL_KDS_HEARTBEAT_INTERVAL: '300ms' },
     dialThrough: (zone, address) => (zone === 'west' ? toWest.dial(address) : undefined),
   });

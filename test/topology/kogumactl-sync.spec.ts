@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { type Lab, Relay, startLab } from '@koguma/testkit';
+import { Relay, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandLine } from '../support/command-line.js';
 
 const LIST = 'zone-ingress-token-revocations';
-let lab: Lab;
+let lab: WiredLab;
 let user: CommandLine;
 const toEast: Relay[] = [];
 beforeAll(async () => {
   toEast.push(await Relay.open());
-  lab = await startLab({
+  lab = await startWiredLab({
     env: { KOGUMA_MULTIZONE_GLOBAL_KDS_HEARTBEAT_INTERVAL: '1h' },
     dialThrough: (zone, address) => (zone === 'east' ? toEast[0]?.dial(address) : undefined),
   });

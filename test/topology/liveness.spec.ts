@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { secretSpec } from '@koguma/auth';
-import { type Lab, Relay, startLab } from '@koguma/testkit';
+import { Relay, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { clusterId } from '../peer/items.js';
 import { KumaGlobal } from '../peer/kuma-global.js';
@@ -21,21 +21,21 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function labWithRelay(env: Record<string, string>): Promise<{ lab: Lab; relay: Relay }> {
+async function labWithRelay(env: Record<string, string>): Promise<{ lab: WiredLab; relay: Relay }> {
   const relay = await Relay.open();
   closing.push(() => relay.close());
-  const lab = await startLab({ zones: ['east'], env, dialThrough: (_, address) => relay.dial(address) });
+  const lab = await startWiredLab({ zones: ['east'], env, dialThrough: (_, address) => relay.dial(address) });
   closing.push(() => lab.stop());
   return { lab, relay };
 }
 
-const onGlobal = async (lab: Lab) => {
+const onGlobal = async (lab: WiredLab) => {
   const { zones } = await globalReport(lab.global);
   return zones.find(({ zone }) => zone === 'east');
 };
-const inZone = (lab: Lab) => zoneReport(lab.zone('east'));
+const inZone = (lab: WiredLab) => zoneReport(lab.zone('east'));
 /** Waits until both ends say so, and answers what they said then. */
-const bothSay = async (lab: Lab, word: string) => {
+const bothSay = async (lab: WiredLab, word: string) => {
   let [global, zone] = [await onGlobal(lab), await inZone(lab)];
   await lab.until(async () => {
     [global, zone] = [await onGlobal(lab), await inZone(lab)];
@@ -243,6 +243,6 @@ describe('HealthCheck', () => {
   }
 });
 
-function addressOf(lab: Lab): string {
+function addressOf(lab: WiredLab): string {
   return `127.0.0.1:${lab.global.served.ports.kds}`;
 }

@@ -1,6 +1,6 @@
 import { secretSpec } from '@koguma/auth';
 import type { Draft, ResourceKey } from '@koguma/resources';
-import { decodeToken, type Lab, startLab } from '@koguma/testkit';
+import { decodeToken, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { globalReport, zoneOverviews, zoneReport } from './reports.js';
 
@@ -21,9 +21,9 @@ const bad = (name: string): Draft => ({
 
 describe('a resource that zones cannot take', () => {
   const BAD = 'zone-ingress-token-signing-key-9';
-  let lab: Lab;
+  let lab: WiredLab;
   beforeAll(async () => {
-    lab = await startLab();
+    lab = await startWiredLab();
     await lab.global.served.manager.system((tx) => tx.create(bad(BAD)));
     await lab.until(async () => {
       const { zones } = await globalReport(lab.global);
@@ -110,9 +110,9 @@ describe('a resource that zones cannot take', () => {
 
 describe('a change that zones cannot take', () => {
   const KEY: ResourceKey = { type: 'GlobalSecret', mesh: '', name: 'zone-ingress-token-signing-key-1' };
-  let lab: Lab;
+  let lab: WiredLab;
   beforeAll(async () => {
-    lab = await startLab({ zones: ['east'] });
+    lab = await startWiredLab({ zones: ['east'] });
   });
   afterAll(() => lab.stop());
 
@@ -144,7 +144,7 @@ describe('a change that zones cannot take', () => {
 
 describe('a zone key that has no public half', () => {
   it('stays on global, is named there and holds up nothing', async () => {
-    const lab = await startLab({ zones: ['east'] });
+    const lab = await startWiredLab({ zones: ['east'] });
     try {
       await lab.global.served.manager.system((tx) => tx.create(bad('zone-token-signing-key-2')));
       await lab.global.createMesh('after');

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type TokenKindName } from '@koguma/auth';
 import { loadConfig, SILENT, systemEntropy } from '@koguma/core';
 import { openStore } from '@koguma/resources';
-import { type ControlPlaneClient, decodeToken, type Lab, startLab } from '@koguma/testkit';
+import { type ControlPlaneClient, decodeToken, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { OFFLINE_KINDS, type OfflineKind, OpensslKeys, REQUESTS, type Switches, switchesYaml } from './offline-keys.js';
 
@@ -25,7 +25,7 @@ beforeAll(() => {
 });
 afterAll(() => keys.remove());
 
-let lab: Lab;
+let lab: WiredLab;
 afterEach(() => lab.stop());
 
 const sign = (kind: OfflineKind, by: Parameters<OpensslKeys['sign']>[2] = {}) => keys.sign(lab.clock, kind, by);
@@ -51,7 +51,7 @@ describe('a control plane', () => {
   it.each(MATRIX)(
     'for $kind tokens with enableIssuer $enableIssuer, useSecrets $useSecrets and a public key $listed issues and checks as it is told',
     async ({ kind, enableIssuer, useSecrets, listed }) => {
-      lab = await startLab({ zones: [] });
+      lab = await startWiredLab({ zones: [] });
       const online = await lab.global.issue(kind, REQUESTS[kind]);
       const offline = await sign(kind);
       await configure('global', {
@@ -81,7 +81,7 @@ describe('a control plane', () => {
   );
 
   it('that has public keys alone holds no private key at all, and knows its users', async () => {
-    lab = await startLab({ zones: [] });
+    lab = await startWiredLab({ zones: [] });
     const off = (kind: OfflineKind) => ({ enableIssuer: false, useSecrets: false, publicKeys: [keys.publicKey(kind)] });
     lab.configure('global', {}, switchesYaml({ user: off('user'), dataplane: off('dataplane'), zone: off('zone') }));
     await lab.global.stop();
@@ -98,7 +98,7 @@ describe('a control plane', () => {
   it.each(['spki', 'pkcs1'])(
     'takes public keys of openssl in the form %s, from the configuration and from a file',
     async (form) => {
-      lab = await startLab({ zones: [] });
+      lab = await startWiredLab({ zones: [] });
       const key = keys.text(`user.${form}.pem`);
       const publicKeys = [{ kid: 'inline', key }, keys.publicKey('user', 'file', `user.${form}.pem`)];
       await configure('global', { user: { publicKeys } });
@@ -108,7 +108,7 @@ describe('a control plane', () => {
   );
 
   it('takes tokens of any system that signs RS256: here openssl alone', async () => {
-    lab = await startLab({ zones: [] });
+    lab = await startWiredLab({ zones: [] });
     await configure('global', {
       user: { enableIssuer: false, useSecrets: false, publicKeys: [keys.publicKey('user')] },
     });
@@ -123,7 +123,7 @@ describe('a control plane', () => {
   });
 
   it('tries a public key and a secret with one kid both, and neither hides the other', async () => {
-    lab = await startLab({ zones: [] });
+    lab = await startWiredLab({ zones: [] });
     const online = await lab.global.issue('user', REQUESTS.user);
     const offline = await sign('user', { kid: '1' });
     const verdicts = async () => [
@@ -138,7 +138,7 @@ describe('a control plane', () => {
   });
 
   it('says of a token which of its public keys was used', async () => {
-    lab = await startLab({ zones: [] });
+    lab = await startWiredLab({ zones: [] });
     await configure('global', { user: { publicKeys: [keys.publicKey('user', 'other'), keys.publicKey('user')] } });
     const { steps } = await lab.global.verify(await sign('user'), 'user');
     const key = steps.find(({ step }) => step === 'key')?.detail;
@@ -146,7 +146,7 @@ describe('a control plane', () => {
   });
 
   it('rotates public keys as the documents say: the old and the new one, then the new one alone', async () => {
-    lab = await startLab({ zones: [] });
+    lab = await startWiredLab({ zones: [] });
     const [old, next] = [keys.publicKey('user'), keys.publicKey('user', 'key-2', 'next.spki.pem')];
     const switches = { enableIssuer: false, useSecrets: false };
     const [first, second] = [await sign('user'), await sign('user', { kid: 'key-2', key: 'next' })];
@@ -165,7 +165,7 @@ describe('a control plane with a public key that is wrong', () => {
   it('does not start, says why, and leaves its store to the next start', async () => {
     const env = { KOGUMA_STORE_SQLITE_PATH: join(keys.path('.'), 'wrong.db') };
     const store = () => openStore(loadConfig({ role: 'global', env }).config, { entropy: systemEntropy, log: SILENT });
-    lab = await startLab({ zones: [], openStore: store });
+    lab = await startWiredLab({ zones: [], openStore: store });
     const wrong = { user: { publicKeys: [keys.publicKey('user', 'key-1', 'user.pem')] } };
     await expect(configure('global', wrong)).rejects.toMatchObject({
       code: 'invalid',
@@ -183,7 +183,7 @@ describe('a control plane with a public key that is wrong', () => {
 
 describe('a zone with a global', () => {
   it('checks tokens for dataplanes and zones with public keys of its own, in the mesh that each is for', async () => {
-    lab = await startLab({ zones: ['east', 'west'] });
+    lab = await startWiredLab({ zones: ['east', 'west'] });
     await lab.global.createMesh('payments');
     await configure('east', {
       dataplane: { publicKeys: [{ ...keys.publicKey('dataplane'), mesh: 'default' }] },
@@ -205,7 +205,7 @@ describe('a zone with a global', () => {
   });
 
   it('takes a token of one kind for none of another', async () => {
-    lab = await startLab({ zones: ['east'] });
+    lab = await startWiredLab({ zones: ['east'] });
     const publicKeys = (kind: OfflineKind) => ({ publicKeys: [keys.publicKey(kind)] });
     await configure('east', { user: publicKeys('user'), dataplane: publicKeys('dataplane'), zone: publicKeys('zone') });
     await lab.synced();

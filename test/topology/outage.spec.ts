@@ -1,4 +1,4 @@
-import { decodeToken, type Lab, Relay, startLab } from '@koguma/testkit';
+import { decodeToken, Relay, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { zoneReport } from './reports.js';
 
@@ -6,13 +6,13 @@ const ZONES = ['east', 'west'] as const;
 const INGRESS = { zone: 'east' };
 
 describe('while global is away', () => {
-  let lab: Lab;
+  let lab: WiredLab;
   let earlier: string;
   /** Global was lost between these two, on the lab's clock. */
   let lostAfter: number;
   let lostBefore: number;
   beforeAll(async () => {
-    lab = await startLab();
+    lab = await startWiredLab();
     earlier = await lab.global.issue('zone-ingress', INGRESS);
     lostAfter = lab.clock.wall();
     await lab.global.stop();
@@ -71,9 +71,9 @@ describe('while global is away', () => {
 });
 
 describe('a global that comes and goes, at whatever moment of the zones’ dialling', () => {
-  let lab: Lab;
+  let lab: WiredLab;
   beforeAll(async () => {
-    lab = await startLab();
+    lab = await startWiredLab();
   });
   afterAll(() => lab.stop());
 
@@ -93,11 +93,11 @@ describe('a global that comes and goes, at whatever moment of the zones’ diall
 });
 
 describe.each(['stopped', 'cut off', 'cut off, and global restarted'])('what happened while zones were %s', (how) => {
-  let lab: Lab;
+  let lab: WiredLab;
   let wire: Relay;
   beforeAll(async () => {
     wire = await Relay.open();
-    lab = await startLab({ dialThrough: (_, address) => wire.dial(address) });
+    lab = await startWiredLab({ dialThrough: (_, address) => wire.dial(address) });
   });
   afterAll(async () => {
     await lab.stop();
@@ -178,9 +178,9 @@ describe.each(['stopped', 'cut off', 'cut off, and global restarted'])('what hap
 });
 
 describe('a zone that never met its global', () => {
-  let lab: Lab;
+  let lab: WiredLab;
   beforeAll(async () => {
-    lab = await startLab({ zones: ['east'] });
+    lab = await startWiredLab({ zones: ['east'] });
     await lab.stop();
     lab.wipe('east');
     await lab.zone('east').start();
@@ -227,7 +227,7 @@ describe('a zone that never met its global', () => {
 
 describe('a zone that lost its disk', () => {
   it('gets everything again, and makes what is its own anew', async () => {
-    const lab = await startLab({ zones: ['east'] });
+    const lab = await startWiredLab({ zones: ['east'] });
     try {
       const zone = lab.zone('east');
       const token = await zone.issue('zone-ingress', INGRESS);
@@ -246,11 +246,11 @@ describe('a zone that lost its disk', () => {
 });
 
 describe('a global that lost its disk', () => {
-  let lab: Lab;
+  let lab: WiredLab;
   let token: string;
   let known: string | null;
   beforeAll(async () => {
-    lab = await startLab();
+    lab = await startWiredLab();
     token = await lab.global.issue('zone-ingress', INGRESS);
     known = (await zoneReport(lab.zone('east'))).clusterId;
     await lab.global.stop();

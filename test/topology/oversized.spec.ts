@@ -1,6 +1,6 @@
 import { secretSpec } from '@koguma/auth';
 import type { Draft } from '@koguma/resources';
-import { decodeToken, type Lab, startLab } from '@koguma/testkit';
+import { decodeToken, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { globalReport, zoneReport } from './reports.js';
 
@@ -10,7 +10,7 @@ const SIGNING_KEY = 'dataplane-token-signing-key-default-1';
 const OURS = ['dataplane-token-revocations-default', SIGNING_KEY];
 
 /** Past the rules for people, which would refuse it: as an older store, or one with another limit, would have it. */
-async function store(lab: Lab, mesh: string, sizes: Readonly<Record<string, number>>): Promise<void> {
+async function store(lab: WiredLab, mesh: string, sizes: Readonly<Record<string, number>>): Promise<void> {
   const home = mesh === '' ? ({ type: 'GlobalSecret', mesh } as const) : ({ type: 'Secret', mesh } as const);
   const labels = { 'kuma.io/kds-sync': 'enabled' };
   await lab.global.served.manager.system(async (tx) => {
@@ -21,11 +21,11 @@ async function store(lab: Lab, mesh: string, sizes: Readonly<Record<string, numb
   });
 }
 
-const remove = (lab: Lab, type: 'Secret' | 'GlobalSecret', mesh: string, name: string) =>
+const remove = (lab: WiredLab, type: 'Secret' | 'GlobalSecret', mesh: string, name: string) =>
   lab.global.served.manager.system((tx) => tx.delete({ type, mesh, name }));
 
 /** What global says of a type in its row of a zone. */
-async function lastError(lab: Lab, type: string, zone = 'east'): Promise<string | null | undefined> {
+async function lastError(lab: WiredLab, type: string, zone = 'east'): Promise<string | null | undefined> {
   const row = (await globalReport(lab.global)).zones.find((one) => one.zone === zone);
   return row?.types.find((one) => one.type === type)?.lastError;
 }
@@ -34,10 +34,10 @@ const tooLarge = (resource: string, type: string) =>
   `${resource} is not sent: all ${type} resources together are larger than the 10485760 bytes that can be sent of a type`;
 
 describe('a store that holds more of a type than one message takes', () => {
-  let lab: Lab;
+  let lab: WiredLab;
   let since: string;
   beforeAll(async () => {
-    lab = await startLab({ zones: ['east', 'late'] });
+    lab = await startWiredLab({ zones: ['east', 'late'] });
     await lab.zone('late').stop();
     ({ since } = await zoneReport(lab.zone('east')));
     await store(lab, MESH, { big: 4 * MIB, bigger: 7 * MIB, small: 10 });

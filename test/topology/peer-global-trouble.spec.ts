@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
-import { FIXTURE_KEYS, type Lab } from '@koguma/testkit';
+import { FIXTURE_KEYS, type WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { clusterId, globalSecret, meshNamed, meshSecret } from '../peer/items.js';
 import { KumaGlobal } from '../peer/kuma-global.js';
@@ -25,20 +25,20 @@ async function start(options?: ConstructorParameters<typeof KumaGlobal>[0]) {
   await lab.zone('east').start();
   return { global, lab };
 }
-async function stop({ global, lab }: { global: KumaGlobal; lab: Lab }) {
+async function stop({ global, lab }: { global: KumaGlobal; lab: WiredLab }) {
   await lab.stop();
   global.stop();
   expect(global.crashes).toEqual([]);
 }
-const stateOf = (lab: Lab) => lab.zone('east').served.link?.state;
-const meshesOf = async (lab: Lab) => {
+const stateOf = (lab: WiredLab) => lab.zone('east').served.link?.state;
+const meshesOf = async (lab: WiredLab) => {
   const { body } = await lab.zone('east').get<{ items: { name: string }[] }>('/meshes');
   return body.items.map(({ name }) => name);
 };
 
 describe('a zone of ours', () => {
   let global: KumaGlobal;
-  let lab: Lab;
+  let lab: WiredLab;
   beforeAll(async () => {
     ({ global, lab } = await start());
     await inSync(lab, global);
@@ -197,7 +197,7 @@ describe('a zone of ours', () => {
 
 describe('a global that sets no labels, as Kuma’s did before 2.6', () => {
   let global: KumaGlobal;
-  let lab: Lab;
+  let lab: WiredLab;
   beforeAll(async () => {
     ({ global, lab } = await start({ stamps: false }));
     await inSync(lab, global);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { decodeToken, FIXTURE_KEYS, type Lab } from '@koguma/testkit';
+import { decodeToken, FIXTURE_KEYS, type WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { clusterId, globalSecret, type Item, meshNamed, meshSecret } from '../peer/items.js';
 import { KumaGlobal } from '../peer/kuma-global.js';
@@ -24,7 +24,7 @@ const [meshKey, zoneKey, nextMeshKey, nextZoneKey, userKey] = FIXTURE_KEYS.slice
 ];
 
 let global: KumaGlobal;
-let lab: Lab;
+let lab: WiredLab;
 beforeAll(async () => {
   global = await new KumaGlobal().start();
   global.put(

@@ -1,12 +1,12 @@
 import { grpcDial } from '@koguma/kds';
-import { Lab } from '@koguma/testkit';
+import { WiredLab } from '@koguma/testkit';
 import { MAX_MESSAGE_SIZE } from '../peer/kds-methods.js';
 import type { KumaGlobal } from '../peer/kuma-global.js';
 
 /** A zone of ours, `east`, whose global is Kuma's. The lab's own global is never started. */
-export function labOf(global: KumaGlobal, env: Readonly<Record<string, string>> = {}): Lab {
+export function labOf(global: KumaGlobal, env: Readonly<Record<string, string>> = {}): WiredLab {
   const address = `grpc://${global.address}`;
-  return new Lab({
+  return new WiredLab({
     zones: ['east'],
     env: { KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: address, ...env },
     dialThrough: () => grpcDial(address, { maxMessageSize: MAX_MESSAGE_SIZE }),
@@ -14,7 +14,7 @@ export function labOf(global: KumaGlobal, env: Readonly<Record<string, string>> 
 }
 
 /** Waits until the zone has answered all that the global has sent on the stream that is open, and says that it is in sync. */
-export async function inSync(lab: Lab, global: KumaGlobal): Promise<void> {
+export async function inSync(lab: WiredLab, global: KumaGlobal): Promise<void> {
   await lab.until(() => {
     const { requests = [], responses = [] } = global.session ?? {};
     const answered = new Set(requests.map(({ responseNonce }) => responseNonce));

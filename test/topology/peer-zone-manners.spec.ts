@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { type Lab, startLab } from '@koguma/testkit';
+import { startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { GzipOnlyZone } from '../peer/gzip-only-zone.js';
 import { textOf } from '../peer/items.js';
@@ -10,11 +10,11 @@ import { globalReport, zoneOverviews } from './reports.js';
 const OURS = ['Config', 'GlobalSecret', 'Mesh', 'Secret'];
 const LIST = 'zone-token-revocations';
 
-let lab: Lab;
+let lab: WiredLab;
 let address: string;
 const peers: { stop(): void }[] = [];
 beforeAll(async () => {
-  lab = await startLab({ zones: ['own'], env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '5ms' } });
+  lab = await startWiredLab({ zones: ['own'], env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '5ms' } });
   address = `127.0.0.1:${lab.global.served.ports.kds}`;
 });
 afterEach(async () => {

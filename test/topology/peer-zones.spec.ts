@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
-import { decodeToken, type Lab, startLab } from '@koguma/testkit';
+import { decodeToken, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dataplaneNamed, globalSecret, type Item, meshSecret, textOf } from '../peer/items.js';
 import { publicHalf } from '../peer/kuma-keys.js';
@@ -14,11 +14,11 @@ const REVOCATIONS = 'zone-ingress-token-revocations';
 /** Longer than any wait before a refused resource is offered again. */
 const LONG = 100_000;
 
-let lab: Lab;
+let lab: WiredLab;
 let newer: KumaZone;
 let older: KumaZone;
 beforeAll(async () => {
-  lab = await startLab({ zones: ['own'], env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '5ms' } });
+  lab = await startWiredLab({ zones: ['own'], env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '5ms' } });
   const address = `127.0.0.1:${lab.global.served.ports.kds}`;
   newer = new KumaZone({ name: 'newer', version: '2.14.3', address, seed: 7 }).connect();
   older = new KumaZone({ name: 'older', version: '2.8.8', address, seed: 8 }).connect();

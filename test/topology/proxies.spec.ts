@@ -1,10 +1,10 @@
 import type { Spec } from '@koguma/resources';
-import { type Lab, startLab } from '@koguma/testkit';
+import { startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-let lab: Lab;
+let lab: WiredLab;
 beforeAll(async () => {
-  lab = await startLab();
+  lab = await startWiredLab();
 });
 afterAll(() => lab.stop());
 

@@ -1,4 +1,4 @@
-import { type ControlPlaneClient, type Lab, startLab, startStandalone } from '@koguma/testkit';
+import { type ControlPlaneClient, startStandalone, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ENVOY } from '../peer/envoy-protos.js';
@@ -13,10 +13,10 @@ interface Overview {
   readonly dataplaneInsight?: object;
 }
 
-let lab: Lab;
+let lab: WiredLab;
 const proxies = new Proxies(() => lab);
 beforeAll(async () => {
-  lab = await startLab();
+  lab = await startWiredLab();
   await lab.global.createMesh('payments');
   await lab.synced();
 });

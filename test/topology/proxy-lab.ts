@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { connect as connectHttp2, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
 import { request } from 'node:https';
-import { type Lab, LOCALHOST_CERT_FILE } from '@koguma/testkit';
+import { LOCALHOST_CERT_FILE, type WiredLab } from '@koguma/testkit';
 import { Envoy, type EnvoyOptions } from '../peer/envoy.js';
 
 type Tags = Readonly<Record<string, string>>;
@@ -29,7 +29,7 @@ export interface DoorAnswer {
 /** Where proxies live. */
 interface Surroundings {
   zone(name: string): { readonly served: { readonly ports: { readonly dp: number } } };
-  readonly until: Lab['until'];
+  readonly until: WiredLab['until'];
 }
 
 /** The proxies of a lab, each on a connection of its own. */

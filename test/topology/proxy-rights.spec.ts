@@ -1,4 +1,4 @@
-import { decodeToken, type Lab, startLab, startStandalone } from '@koguma/testkit';
+import { decodeToken, startStandalone, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Envoy } from '../peer/envoy.js';
 import { dataplane, Proxies, zoneProxy } from './proxy-lab.js';
@@ -7,10 +7,10 @@ const UNAUTHENTICATED = 16;
 const ZONES = ['east', 'west'] as const;
 const KEY = 'dataplane-token-signing-key-default';
 
-let lab: Lab;
+let lab: WiredLab;
 const proxies = new Proxies(() => lab);
 beforeAll(async () => {
-  lab = await startLab();
+  lab = await startWiredLab();
 });
 afterEach(() => proxies.closeAll());
 afterAll(() => lab.stop());

@@ -1,6 +1,6 @@
 import { SILENT, systemEntropy } from '@koguma/core';
 import { openPostgresStore, type SecretSpec } from '@koguma/resources';
-import { Lab } from '@koguma/testkit';
+import { WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasPostgres, ThrowawayCluster } from '../support/throwaway-cluster.js';
 
@@ -27,14 +27,14 @@ const DEAF = `CREATE OR REPLACE FUNCTION public.pg_notify(channel text, payload 
 describe.skipIf(!hasPostgres())('two replicas of global whose notifications are lost or doubled', () => {
   let cluster: ThrowawayCluster;
   const labOf = (zones: readonly string[]) =>
-    new Lab({
+    new WiredLab({
       zones,
       openStore: (name) =>
         name === 'global'
           ? openPostgresStore({ settings: cluster.settings('global'), entropy: systemEntropy, log: SILENT })
           : Promise.resolve(undefined),
     });
-  let [one, two] = [] as unknown as [Lab, Lab];
+  let [one, two] = [] as unknown as [WiredLab, WiredLab];
 
   beforeAll(async () => {
     cluster = await ThrowawayCluster.start();

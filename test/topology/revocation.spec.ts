@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TokenKindName } from '@koguma/auth';
-import { decodeToken, type Lab, startLab } from '@koguma/testkit';
+import { decodeToken, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /** A token kind whose revocations reach zones: how to get one, and where its list is. */
@@ -51,9 +51,9 @@ const REVOCABLE: readonly Revocable[] = [
   },
 ];
 
-let lab: Lab;
+let lab: WiredLab;
 beforeAll(async () => {
-  lab = await startLab();
+  lab = await startWiredLab();
 });
 afterAll(() => lab.stop());
 
@@ -193,9 +193,9 @@ describe('a revocation list', () => {
 
 describe('a revocation list that no response could carry to the zones', () => {
   const LIMIT = 100_000;
-  let small: Lab;
+  let small: WiredLab;
   beforeAll(async () => {
-    small = await startLab({ zones: ['east'], env: { KUMA_MULTIZONE_GLOBAL_KDS_MAX_MSG_SIZE: String(LIMIT) } });
+    small = await startWiredLab({ zones: ['east'], env: { KUMA_MULTIZONE_GLOBAL_KDS_MAX_MSG_SIZE: String(LIMIT) } });
   });
   afterAll(() => small.stop());
 

@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { joseCrypto } from '@koguma/auth';
-import { decodeToken, type Lab, startLab } from '@koguma/testkit';
+import { decodeToken, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const INGRESS_KEY = 'zone-ingress-token-signing-key';
@@ -11,7 +11,7 @@ const NONE_LEFT = [
   expect.stringContaining('none can be issued until there is a new one'),
 ];
 
-let lab: Lab;
+let lab: WiredLab;
 afterAll(() => lab.stop());
 
 /** What a control plane says of a zone ingress token. */
@@ -27,7 +27,7 @@ const everywhere = (one: string) => [one, one, one];
 describe('the documented rotation of a signing key', () => {
   let old: string;
   beforeAll(async () => {
-    lab = await startLab();
+    lab = await startWiredLab();
     old = await lab.zone('east').issue('zone-ingress', INGRESS);
   });
 
@@ -118,7 +118,7 @@ describe('the documented rotation of a signing key', () => {
 describe('a rotation', () => {
   beforeAll(async () => {
     await lab.stop();
-    lab = await startLab();
+    lab = await startWiredLab();
   });
   /** Only the first key is left. */
   beforeEach(async () => {

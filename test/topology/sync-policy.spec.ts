@@ -1,6 +1,6 @@
 import { knownSecretNames } from '@koguma/auth';
 import { passageOf } from '@koguma/kds';
-import { type Lab, startLab } from '@koguma/testkit';
+import { startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const MESH = 'default';
@@ -41,9 +41,9 @@ describe('the sync policy', () => {
 });
 
 describe('what crosses to a zone', () => {
-  let lab: Lab;
+  let lab: WiredLab;
   beforeAll(async () => {
-    lab = await startLab({ zones: ['east'] });
+    lab = await startWiredLab({ zones: ['east'] });
   });
   afterAll(() => lab.stop());
   /** What is put on global reaches the zone, or has had the time to: a secret that crosses, put after it, is there. */

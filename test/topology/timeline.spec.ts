@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { type Lab, Relay, startLab } from '@koguma/testkit';
+import { Relay, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandLine } from '../support/command-line.js';
 import { dataplane, Proxies } from './proxy-lab.js';
 
 const LIST = 'dataplane-token-revocations-default';
-let lab: Lab;
+let lab: WiredLab;
 let user: CommandLine;
 let toWest: Relay;
 const proxies = new Proxies(() => lab);
 beforeAll(async () => {
   toWest = await Relay.open();
-  lab = await startLab({
+  lab = await startWiredLab({
     env: { KOGUMA_MULTIZONE_GLOBAL_KDS_HEARTBEAT_INTERVAL: '100ms' },
     dialThrough: (zone, address) => (zone === 'west' ? toWest.dial(address) : undefined),
   });

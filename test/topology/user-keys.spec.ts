@@ -1,4 +1,4 @@
-import { decodeToken, type Lab, Relay, startLab } from '@koguma/testkit';
+import { decodeToken, Relay, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const USER_KEY = 'user-token-signing-key-1';
@@ -19,11 +19,11 @@ function inPieces(bytes: Buffer): Buffer[] {
 }
 
 describe('keys and tokens of users', () => {
-  let lab: Lab;
+  let lab: WiredLab;
   let wire: Relay;
   beforeAll(async () => {
     wire = await Relay.open();
-    lab = await startLab({ dialThrough: (_, address) => wire.dial(address) });
+    lab = await startWiredLab({ dialThrough: (_, address) => wire.dial(address) });
   });
   afterAll(async () => {
     await lab.stop();
@@ -66,9 +66,9 @@ describe('keys and tokens of users', () => {
 });
 
 describe('a user token of global in a zone', () => {
-  let lab: Lab;
+  let lab: WiredLab;
   beforeAll(async () => {
-    lab = await startLab();
+    lab = await startWiredLab();
   });
   afterAll(() => lab.stop());
 

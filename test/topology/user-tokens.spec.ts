@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { Agent, get } from 'node:http';
-import { type ControlPlaneClient, decodeToken, type Lab, startLab } from '@koguma/testkit';
+import { type ControlPlaneClient, decodeToken, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 /** A header that says that the caller came by way of a proxy: not this machine, so not its administrator. */
@@ -16,9 +16,9 @@ const ADMIN_ONLY = [
   ['POST', '/tokens/zone-ingress', { zone: 'east' }],
 ] as const;
 
-let lab: Lab;
+let lab: WiredLab;
 beforeAll(async () => {
-  lab = await startLab({ zones: ['east'] });
+  lab = await startWiredLab({ zones: ['east'] });
 });
 afterAll(() => lab.stop());
 

@@ -1,10 +1,10 @@
-import { type Lab, startLab } from '@koguma/testkit';
+import { startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { globalReport, zoneOverviews } from './reports.js';
 
-let lab: Lab;
+let lab: WiredLab;
 beforeAll(async () => {
-  lab = await startLab({ env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '5ms' } });
+  lab = await startWiredLab({ env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '5ms' } });
 });
 afterAll(() => lab.stop());
 

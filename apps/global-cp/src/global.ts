@@ -1,5 +1,14 @@
 import { Auth, authSettings, readOnlyReason, type TokenCrypto } from '@koguma/auth';
-import { type Clock, type Config, type Entropy, EventLog, type Log, Tasks } from '@koguma/core';
+import {
+  type Clock,
+  type Config,
+  type Entropy,
+  EventLog,
+  type Log,
+  type Observer,
+  Tasks,
+  UNOBSERVED,
+} from '@koguma/core';
 import {
   Admission,
   CLUSTER_ID_NAME,
@@ -17,6 +26,7 @@ import {
   DEFAULT_MESH,
   Insights,
   Leadership,
+  observedStore,
   ResourceManager,
   type ResourceStore,
   ResourceView,
@@ -29,6 +39,8 @@ export interface GlobalPorts {
   readonly entropy: Entropy;
   readonly crypto: TokenCrypto;
   readonly log: Log;
+  /** Who watches it at work; nobody when left out. */
+  readonly observer?: Observer;
 }
 
 /** A global control plane without its doors. */
@@ -56,8 +68,9 @@ export interface Global {
 /** Puts a global control plane together: read from top to bottom, this is its architecture. */
 export async function composeGlobal(
   config: Config,
-  { store, clock, entropy, crypto, log: output }: GlobalPorts,
+  { store: unobserved, clock, entropy, crypto, log: output, observer = UNOBSERVED }: GlobalPorts,
 ): Promise<Global> {
+  const store = observedStore(unobserved, observer);
   const events = new EventLog(clock);
   const log = events.watch(output);
   const settings = authSettings(config, crypto.parseKey);
@@ -90,6 +103,7 @@ export async function composeGlobal(
     log: log.scope('auth'),
     settings,
     federated: false,
+    observer,
   });
   const manager = new ResourceManager({
     store,
@@ -124,6 +138,7 @@ export async function composeGlobal(
     clock,
     entropy,
     log: log.scope('kds'),
+    observer,
     tasks,
     instanceId,
     settings: {

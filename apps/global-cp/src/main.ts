@@ -8,9 +8,9 @@ await runCommand({
   role: 'global',
   nameOf: () => 'global',
   migrate: (config, { log }) => migrateStore(config, { log }),
-  start: async (config, { clock, entropy, log, hostname }) => {
+  start: async (config, { clock, entropy, log, observer, hostname }) => {
     const store = await openStore(config, { entropy, log });
-    const global = await serveGlobal(config, { store, clock, entropy, crypto: joseCrypto, log }, hostname);
+    const global = await serveGlobal(config, { store, clock, entropy, crypto: joseCrypto, log, observer }, hostname);
     return { url: `http://${config.apiServer.http.interface}:${global.ports.api}`, stop: global.stop };
   },
 });

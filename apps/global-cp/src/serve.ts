@@ -1,5 +1,5 @@
-import { createApiAdapter, type HttpDoors, openHttpDoors } from '@koguma/api-server';
-import { Certificates, type Config, maskConfig, VERSION } from '@koguma/core';
+import { createApiAdapter, type HttpDoors, Metrics, openHttpDoors } from '@koguma/api-server';
+import { bothObserve, Certificates, type Config, maskConfig, UNOBSERVED, VERSION } from '@koguma/core';
 import { clusterIdOf, KdsTransport } from '@koguma/kds';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
@@ -15,11 +15,19 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
   const log = ports.log.scope('api-server');
   const certificates = new Certificates({ config, clock: ports.clock, log: ports.log.scope('tls'), hostname });
   certificates.prepare();
-  const global = await composeGlobal(config, ports).catch(async (error: unknown) => {
+  const metrics = new Metrics(ports.clock);
+  const observer = bothObserve(metrics, ports.observer ?? UNOBSERVED);
+  const global = await composeGlobal(config, { ...ports, observer }).catch(async (error: unknown) => {
     await ports.store.close();
     throw error;
   });
-  const { manager, auth, keys, timeline, events, kds, endpoint, view, instanceId, tasks } = global;
+  const { manager, auth, keys, timeline, events, kds, endpoint, view, leadership, instanceId, tasks } = global;
+  metrics.watch({ mode: 'global', zone: '', version: VERSION }, () => ({
+    revision: view.revision.n,
+    leads: leadership.leads,
+    streams: { kds: kds.openStreams },
+    sync: kds.report(),
+  }));
   const clusterId = () => clusterIdOf(view);
   const identity = { mode: 'global', zone: undefined, hostname, instanceId, version: VERSION, clusterId } as const;
   const settings = { maxBodySize: config.koguma.http.maxBodySize };
@@ -40,14 +48,15 @@ export async function serveGlobal(config: Config, ports: GlobalPorts, hostname: 
     settings,
   };
 
-  const adapter = createApiAdapter(settings);
+  const { clock, entropy } = ports;
+  const adapter = createApiAdapter({ ...settings, followers: { clock, entropy, log, observer } });
   const module = AppModule.with(api, endpoint, log);
   const app = await NestFactory.create(module, adapter, { logger: false, abortOnError: false });
   try {
     const transport = await kdsTransport(config, certificates, ports);
     app.connectMicroservice({ strategy: transport });
     await app.startAllMicroservices();
-    const doors = await openHttpDoors(app, adapter, { config, certificates, ready: () => true, log });
+    const doors = await openHttpDoors(app, adapter, { config, certificates, unready: () => undefined, metrics, log });
     tasks.start('tls: changed files', (signal) => certificates.run(signal));
     const stop = async () => {
       kds.stop();

@@ -11,6 +11,7 @@ import { addGet } from './get/commands.js';
 import { addInspect } from './inspect/commands.js';
 import { addKeys } from './keys/commands.js';
 import { addLab, addUp } from './lab/commands.js';
+import { addScenario } from './scenario/commands.js';
 import { addSync } from './sync/commands.js';
 import type { Terminal } from './terminal.js';
 import { addTimeline } from './timeline/commands.js';
@@ -56,6 +57,7 @@ function commands(terminal: Terminal): Command {
   addApply(program, terminal);
   addDelete(program, terminal);
   addGenerate(program, terminal);
+  addScenario(program, terminal);
   addSync(program, terminal);
   addKeys(program, terminal);
   addTimeline(program, terminal);

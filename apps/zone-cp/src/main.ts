@@ -9,13 +9,13 @@ await runCommand({
   role: 'zone',
   nameOf: (config) => config.multizone.zone.name,
   migrate: (config, { log }) => migrateStore(config, { log }),
-  start: async (config, { clock, entropy, log, hostname }) => {
+  start: async (config, { clock, entropy, log, observer, hostname }) => {
     const { globalAddress, kds } = config.multizone.zone;
     const { tokenFile } = config.koguma.multizone.zone.kds;
     const store = await openStore(config, { entropy, log });
     const tls = { rootCaFile: kds.rootCaFile, skipVerify: kds.tlsSkipVerify };
     const dial = grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize, tls, tokenFile });
-    const zone = await serveZone(config, { store, clock, entropy, crypto: joseCrypto, log, dial }, hostname);
+    const zone = await serveZone(config, { store, clock, entropy, crypto: joseCrypto, log, observer, dial }, hostname);
     return {
       url: `http://${config.apiServer.http.interface}:${zone.ports.api}`,
       watch: (tell) => zone.link?.watch(tell),

@@ -2,10 +2,11 @@ import {
   type ApiServerParts,
   createApiAdapter,
   type HttpDoors,
+  Metrics,
   openHttpDoors,
   type SyncSource,
 } from '@koguma/api-server';
-import { Certificates, type Config, type Log, maskConfig, VERSION } from '@koguma/core';
+import { bothObserve, Certificates, type Config, type Log, maskConfig, UNOBSERVED, VERSION } from '@koguma/core';
 import { BootstrapServer, type DpDoor, doorCertificate, dpServerSettings, openDpDoor } from '@koguma/dp-server';
 import { clusterIdOf } from '@koguma/kds';
 import { NestFactory } from '@nestjs/core';
@@ -25,20 +26,29 @@ export async function serveZone(config: Config, ports: ZonePorts, hostname: stri
   const log = ports.log.scope('api-server');
   const certificates = new Certificates({ config, clock: ports.clock, log: ports.log.scope('tls'), hostname });
   certificates.prepare();
-  const zone = await composeZone(config, ports).catch(async (error: unknown) => {
+  const metrics = new Metrics(ports.clock);
+  const observer = bothObserve(metrics, ports.observer ?? UNOBSERVED);
+  const zone = await composeZone(config, { ...ports, observer }).catch(async (error: unknown) => {
     await ports.store.close();
     throw error;
   });
   const { link, tasks } = zone;
   const api = apiParts(config, zone, ports, hostname, certificates);
+  metrics.watch({ mode: 'zone', zone: config.multizone.zone.name, version: VERSION }, () => ({
+    revision: zone.view.revision.n,
+    leads: zone.leadership.leads,
+    streams: { ads: zone.dp.sessions.size, kds: link?.openStreams ?? 0 },
+    sync: api.sync.report(),
+  }));
 
-  const adapter = createApiAdapter(api.settings);
+  const { clock, entropy } = ports;
+  const adapter = createApiAdapter({ ...api.settings, followers: { clock, entropy, log, observer } });
   const app = await NestFactory.create(AppModule.with(api), adapter, { logger: false, abortOnError: false });
   let door: DpDoor | undefined;
   try {
     door = await openProxyDoor(config, zone, certificates, ports.log);
-    const ready = () => link === undefined || link.state !== 'never-met';
-    const doors = await openHttpDoors(app, adapter, { config, certificates, ready, log });
+    const unready = () => link?.unready;
+    const doors = await openHttpDoors(app, adapter, { config, certificates, unready, metrics, log });
     tasks.start('tls: changed files', (signal) => certificates.run(signal));
     const { port, close } = door;
     const stop = async () => {

@@ -7,7 +7,9 @@ import {
   KUMA_VERSION,
   type Log,
   maskConfig,
+  type Observer,
   Tasks,
+  UNOBSERVED,
   VERSION,
 } from '@koguma/core';
 import { composeDpServer, type DpServer, dpServerSettings, membershipCheck } from '@koguma/dp-server';
@@ -30,6 +32,7 @@ import {
   Insights,
   isInsight,
   Leadership,
+  observedStore,
   ResourceManager,
   type ResourceStore,
   ResourceView,
@@ -44,6 +47,8 @@ export interface ZonePorts {
   readonly crypto: TokenCrypto;
   readonly log: Log;
   readonly dial: Dial;
+  /** Who watches it at work; nobody when left out. */
+  readonly observer?: Observer;
 }
 
 /** A zone control plane without its doors. */
@@ -71,8 +76,9 @@ export interface Zone {
 /** Puts a zone control plane together: read from top to bottom, this is its architecture. */
 export async function composeZone(
   config: Config,
-  { store, clock, entropy, crypto, log: output, dial }: ZonePorts,
+  { store: unobserved, clock, entropy, crypto, log: output, dial, observer = UNOBSERVED }: ZonePorts,
 ): Promise<Zone> {
+  const store = observedStore(unobserved, observer);
   const events = new EventLog(clock);
   const log = events.watch(output);
   const { name, globalAddress } = config.multizone.zone;
@@ -109,6 +115,7 @@ export async function composeZone(
     settings,
     federated,
     hint,
+    observer,
   });
   const manager = new ResourceManager({
     store,
@@ -144,6 +151,7 @@ export async function composeZone(
       clock,
       entropy,
       log: log.scope('kds'),
+      observer,
       backoff: {
         baseMs: config.koguma.multizone.zone.reconnect.base,
         maxMs: config.koguma.multizone.zone.reconnect.max,

@@ -7,8 +7,8 @@ import { ErrorFilter } from './error-filter.js';
 
 /** What the diagnostics port tells of. */
 export interface DiagnosticsParts {
-  /** True once this control plane does its work. */
-  readonly ready: () => boolean;
+  /** Why this control plane cannot do its work; undefined when it can. */
+  readonly unready: () => string | undefined;
   readonly registry: Registry;
   readonly log?: Log;
 }
@@ -23,8 +23,11 @@ class DiagnosticsController {
   healthy(): void {}
 
   @Get('ready')
-  ready(@Res({ passthrough: true }) reply: FastifyReply): void {
-    reply.code(this.parts.ready() ? 200 : 503);
+  ready(@Res({ passthrough: true }) reply: FastifyReply): object | undefined {
+    const reason = this.parts.unready();
+    if (reason === undefined) return undefined;
+    reply.code(503);
+    return { ready: false, reason };
   }
 
   @Get('metrics')

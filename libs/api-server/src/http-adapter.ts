@@ -5,12 +5,15 @@ import { HttpException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { type Answer, errorBody, httpAnswer, kumaJson } from './errors.js';
+import { followRequests, type RequestFollowers } from './requests.js';
 import { RouteBook } from './route-book.js';
 
 /** What differs between our HTTP servers. */
 export interface ApiAdapterSettings {
   /** Bytes; a larger body is refused with 413. */
   readonly maxBodySize: number;
+  /** Who follows the requests; nobody where there is nothing to ask for. */
+  readonly followers?: RequestFollowers;
 }
 
 /** Kuma names have up to 253 characters; what is longer still must reach the route, which says what a name is. */
@@ -23,7 +26,7 @@ export class ApiAdapter extends FastifyAdapter {
   readonly #handle: RequestListener;
   #closing = false;
 
-  constructor({ maxBodySize }: ApiAdapterSettings) {
+  constructor({ maxBodySize, followers }: ApiAdapterSettings) {
     let handle: RequestListener | undefined;
     const options: FastifyServerOptions = {
       bodyLimit: maxBodySize,
@@ -46,6 +49,7 @@ export class ApiAdapter extends FastifyAdapter {
     fastify.addContentTypeParser('*', (_request, _payload, done) => done(null));
     fastify.setReplySerializer(kumaJson);
     fastify.addHook('onRoute', ({ method, url, config }) => this.routes.add(method, url, config));
+    if (followers) followRequests(fastify, followers);
     fastify.addHook('onRequest', async (request, reply) => this.#refuseWrongMethod(request, reply));
     fastify.addHook('onSend', async (_request, reply) => this.#finish(reply));
   }

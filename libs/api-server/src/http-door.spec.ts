@@ -119,8 +119,8 @@ describe('the HTTP door', () => {
 
 describe('diagnostics', () => {
   test('health, readiness and metrics, and nothing else', async () => {
-    let ready = false;
-    const parts = { ...diagnostics(), ready: () => ready };
+    let reason: string | undefined = 'it waits';
+    const parts = { ...diagnostics(), unready: () => reason };
     new Counter({ name: 'koguma_test_total', help: 'for this test', registers: [parts.registry] }).inc();
     const adapter = createApiAdapter({ maxBodySize: 1_000 });
     const app = await NestFactory.create(DiagnosticsModule.with(parts), adapter, { logger: false });
@@ -128,8 +128,8 @@ describe('diagnostics', () => {
     const get = (path: string) => send(door.port, 'GET', path, { as: { token: 'of nobody' } });
 
     expect(await get('/healthy')).toMatchObject({ status: 200, text: '' });
-    expect(await get('/ready')).toMatchObject({ status: 503, text: '' });
-    ready = true;
+    expect(await get('/ready')).toMatchObject({ status: 503, json: { ready: false, reason: 'it waits' } });
+    reason = undefined;
     expect(await get('/ready')).toMatchObject({ status: 200, text: '' });
     const metrics = await get('/metrics');
     expect(metrics.headers['content-type']).toBe(parts.registry.contentType);
@@ -143,5 +143,5 @@ describe('diagnostics', () => {
 });
 
 function diagnostics() {
-  return { ready: () => true, registry: new Registry() };
+  return { unready: () => undefined, registry: new Registry() };
 }

@@ -3,6 +3,7 @@ import type { INestApplication } from '@nestjs/common';
 import { openDiagnostics } from './diagnostics-door.js';
 import type { ApiAdapter } from './http-adapter.js';
 import { type DoorAddress, type HttpDoor, openHttpDoor } from './http-door.js';
+import type { Metrics } from './metrics.js';
 
 /** The HTTP ports of a control plane. */
 export interface HttpDoors {
@@ -17,12 +18,14 @@ export interface HttpDoors {
 }
 
 /** Requests under way may end; what is open after this is reset. */
-const GRACE_MS = 300;
+const GRACE_MS = 500;
 
 interface Opening {
   readonly config: Config;
   readonly certificates: Certificates;
-  readonly ready: () => boolean;
+  /** Why this control plane cannot do its work; undefined when it can. */
+  readonly unready: () => string | undefined;
+  readonly metrics: Metrics;
   readonly log: Log;
 }
 
@@ -34,7 +37,7 @@ interface Opening {
 export async function openHttpDoors(
   app: INestApplication,
   adapter: ApiAdapter,
-  { config, certificates, ready, log }: Opening,
+  { config, certificates, unready, metrics, log }: Opening,
 ): Promise<HttpDoors> {
   const { apiServer, diagnostics, koguma } = config;
   const doors: HttpDoor[] = [];
@@ -57,7 +60,7 @@ export async function openHttpDoors(
       secure = await open({ host: https.interface, port: https.port, name: 'API server with TLS', tls, clients });
     }
     const address = { host: koguma.diagnostics.interface, port: diagnostics.serverPort, name: 'diagnostics' };
-    const health = await openDiagnostics({ ready }, address);
+    const health = await openDiagnostics({ unready, registry: metrics.registry, log }, address);
     doors.push(health);
     return { ports: { api, https: secure, diagnostics: health.port }, close };
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Clock, Entropy, Log } from '@koguma/core';
+import type { Clock, Entropy, Log, Observer } from '@koguma/core';
 import type { ResourceManager, ResourceView, WriteHook } from '@koguma/resources';
 import { Access, type AccessGrants } from './access.js';
 import { AdminToken } from './admin-token.js';
@@ -43,6 +43,8 @@ export interface AuthParts {
   readonly federated: boolean;
   /** Why a key may be missing on this control plane, beyond what the table tells. */
   readonly hint?: () => string;
+  /** Watches what is issued and checked. */
+  readonly observer?: Observer;
 }
 
 /** The token system of one control plane, put together. */
@@ -63,7 +65,7 @@ export class Auth {
   readonly #parts: AuthParts;
 
   constructor(parts: AuthParts) {
-    const { view, crypto, clock, entropy, log, settings, federated } = parts;
+    const { view, crypto, clock, entropy, log, settings, federated, observer } = parts;
     const switches = (kind: TokenKindName) => settings.switches[tokenKind(kind).switches];
     const unsynced = (kind: TokenKindName) =>
       federated && tokenKind(kind).crossing !== 'never' ? (parts.hint?.() ?? '') : '';
@@ -83,6 +85,7 @@ export class Auth {
       entropy,
       enabled: (kind) => switches(kind).enableIssuer,
       hint: elsewhere,
+      observer,
       issued: this.issued,
     });
     const secrets = {
@@ -97,6 +100,7 @@ export class Auth {
       view,
       clock,
       hint: unsynced,
+      observer,
       refused: (token) => this.traces.refused(token),
     });
     this.users = new Users({ validator: this.validator, log, localhostIsAdmin: settings.localhostIsAdmin });

@@ -1,4 +1,12 @@
-import { type Clock, ControlPlaneError, type Entropy, epochSeconds, invalid } from '@koguma/core';
+import {
+  type Clock,
+  ControlPlaneError,
+  type Entropy,
+  epochSeconds,
+  invalid,
+  type Observer,
+  UNOBSERVED,
+} from '@koguma/core';
 import { LABEL } from '@koguma/resources';
 import type { RsaKey, TokenCrypto } from './crypto.js';
 import type { IssuedTokens } from './issued-tokens.js';
@@ -22,6 +30,7 @@ interface Parts extends SigningPorts {
   readonly enabled: (kind: TokenKindName) => boolean;
   /** Says why a key may be missing here and where to go; '' when there is nothing to add. */
   readonly hint: (kind: TokenKindName) => string;
+  readonly observer?: Observer | undefined;
   /** Counts what is issued, where that is wanted. */
   readonly issued?: IssuedTokens | undefined;
 }
@@ -39,10 +48,14 @@ export class TokenIssuer {
    * @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled`, `invalid`
    */
   async issue(kind: TokenKindName, { identity, mesh }: TokenRequest, validForSeconds: number): Promise<string> {
-    const signer = this.signer(kind, mesh);
-    const token = await makeToken(signer, identity, validForSeconds, this.#parts);
-    this.#parts.issued?.record(signer, epochSeconds(this.#parts.clock) + validForSeconds);
-    return token;
+    const { observer = UNOBSERVED, issued, clock } = this.#parts;
+    return observer.step('token issue', { kind }, async (tell) => {
+      const signer = this.signer(kind, mesh);
+      tell({ kid: signer.kid });
+      const token = await makeToken(signer, identity, validForSeconds, this.#parts);
+      issued?.record(signer, epochSeconds(clock) + validForSeconds);
+      return token;
+    });
   }
 
   /** The key that signs now. @throws ControlPlaneError `signing_key_not_found`, `issuer_disabled` */

@@ -1,4 +1,4 @@
-import { type Clock, ControlPlaneError, epochSeconds, rfc3339 } from '@koguma/core';
+import { type Clock, ControlPlaneError, epochSeconds, type Observer, rfc3339, UNOBSERVED } from '@koguma/core';
 import type { ResourceView } from '@koguma/resources';
 import type { TokenCrypto } from './crypto.js';
 import { canBeListed, type Revocations } from './revocations.js';
@@ -54,6 +54,7 @@ interface Parts {
   readonly clock: Clock;
   /** Adds what only this control plane knows, e.g. that it never met its global; '' when there is nothing. */
   readonly hint: (kind: TokenKindName) => string;
+  readonly observer?: Observer | undefined;
   /** Told of tokens that are refused because they are revoked, or because their key is not here. */
   readonly refused?: (token: TokenName) => void;
 }
@@ -75,7 +76,18 @@ export class TokenValidator {
   }
 
   /** @param mesh whose keys count, for kinds whose keys live in meshes; '' for the others */
-  async prove(token: string, kind: TokenKindName, mesh: string): Promise<Proof> {
+  prove(token: string, kind: TokenKindName, mesh: string): Promise<Proof> {
+    const { observer = UNOBSERVED } = this.#parts;
+    return observer.step('token check', { kind }, async (tell) => {
+      const proof = await this.#prove(token, kind, mesh);
+      // Who made a kid up does not make up a row of a metric.
+      if (observer !== UNOBSERVED)
+        tell({ kid: proof.key?.kid ?? 'unknown', result: this.#judge(proof).reason ?? 'accepted' });
+      return proof;
+    });
+  }
+
+  async #prove(token: string, kind: TokenKindName, mesh: string): Promise<Proof> {
     if ((tokenKind(kind).secretType === 'Secret') !== (mesh !== '')) throw new TypeError(`which mesh's ${kind} keys?`);
     const proof = { kind, mesh, token: undefined, key: undefined, identity: undefined };
     let read: ReadToken;

@@ -3,6 +3,7 @@ export { FaultyWire, type Lane, type LaneFault, WHOLE_WIRE, type WireFault } fro
 export { askOverHttps, type HttpsAnswer } from './adapters/https.js';
 export { HANDSHAKE_TIMEOUT_MS, type ListenAddress, Listener } from './adapters/listener.js';
 export { pinoLog } from './adapters/pino-log.js';
+export { onBehalfOf, REQUEST_ID, requestId } from './adapters/request-id.js';
 export { sha256 } from './adapters/sha256.js';
 export { parseRfc3339, rfc3339, systemClock } from './adapters/system-clock.js';
 export { systemEntropy } from './adapters/system-entropy.js';
@@ -25,6 +26,7 @@ export {
 } from './errors.js';
 export { EventLog, type LogEvent } from './event-log.js';
 export { type Log, type LogFields, SILENT } from './log.js';
+export { bothObserve, type Facts, type Observer, type Step, UNOBSERVED } from './observer.js';
 export { oddMember } from './odd-member.js';
 export { ShiftableClock } from './shiftable-clock.js';
 export { type Task, Tasks } from './tasks.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { epochSeconds, sleep } from './clock.js';
+import { ShiftableClock } from './shiftable-clock.js';
 import { VirtualClock } from './virtual-clock.js';
 
 describe('VirtualClock', () => {
@@ -93,6 +94,64 @@ describe('VirtualClock', () => {
     clock.after(100, () => undefined);
     clock.skew(-4_000);
     expect([clock.wall(), clock.mono(), clock.next()]).toEqual([6_000, 0, 100]);
+  });
+
+  describe('that dozes', () => {
+    const HOUR = 3_600_000;
+    const doze = (clock: VirtualClock, ms: number) => {
+      const next = clock.doze(ms);
+      while (next());
+    };
+
+    it('fires what waits in order, each at its time of the wall, while mono stands still', () => {
+      const clock = new VirtualClock(0);
+      const fired: string[] = [];
+      const tell = (what: string) => () => fired.push(`${what} at ${clock.wall()}/${clock.mono()}`);
+      clock.at(3 * HOUR, tell('third'));
+      clock.after(2 * HOUR, tell('second'));
+      clock.at(HOUR, tell('first'));
+      clock.at(5 * HOUR, tell('later'));
+      doze(clock, 4 * HOUR);
+      expect(fired).toEqual([`first at ${HOUR}/0`, `second at ${2 * HOUR}/0`, `third at ${3 * HOUR}/0`]);
+      expect([clock.wall(), clock.mono(), clock.next()]).toEqual([4 * HOUR, 0, HOUR]);
+    });
+
+    it('fires what comes again and again once, and lets its next time count from the end', () => {
+      const clock = new VirtualClock(0);
+      let ticks = 0;
+      const tick = () => {
+        ticks++;
+        clock.after(5_000, tick);
+      };
+      tick();
+      doze(clock, 87_600 * HOUR);
+      expect([ticks, clock.next()]).toEqual([2, 5_000]);
+    });
+
+    it('fires times of the wall that are set meanwhile', () => {
+      const clock = new VirtualClock(0);
+      const fired: number[] = [];
+      clock.at(HOUR, () => clock.at(2 * HOUR, () => fired.push(clock.wall())));
+      doze(clock, 3 * HOUR);
+      expect(fired).toEqual([2 * HOUR]);
+    });
+
+    it('takes what has passed off delays that do not end yet', () => {
+      const clock = new VirtualClock(0);
+      clock.after(24 * HOUR, () => undefined);
+      doze(clock, 23 * HOUR);
+      expect([clock.wall(), clock.next()]).toEqual([23 * HOUR, HOUR]);
+    });
+
+    it('fires what stands on it with a skew of its own by that wall', () => {
+      const clock = new VirtualClock(0);
+      const skewed = new ShiftableClock(clock);
+      skewed.shift(HOUR);
+      const fired: number[] = [];
+      skewed.at(2 * HOUR, () => fired.push(clock.wall()));
+      doze(clock, 3 * HOUR);
+      expect(fired).toEqual([HOUR]);
+    });
   });
 
   it('refuses to go back', () => {

@@ -4,7 +4,7 @@ interface Timer {
   /** In `mono` ms. */
   at: number;
   /** What `wall` must show, for a timer that moves with it. */
-  readonly wall?: number;
+  wall?: number;
   readonly order: number;
   readonly run: () => void;
 }
@@ -65,6 +65,34 @@ export class VirtualClock implements Clock {
     this.#timers.sort((a, b) => a.at - b.at || a.order - b.order);
   }
 
+  /**
+   * Lets a long time pass on `wall` as in a machine that sleeps. `mono` stands still. All that waits already, and would end
+   * meanwhile, fires once, in order, when `wall` shows its time; what that sets for a delay counts from the end.
+   * @returns fires the next of it; false when there is no more, and `wall` is `ms` ahead
+   */
+  doze(ms: number): () => boolean {
+    const end = this.wall() + Math.max(0, ms);
+    for (const timer of this.#timers) {
+      if (timer.wall !== undefined) continue;
+      const due = this.#wallAtZero + timer.at;
+      if (due <= end) timer.wall = due;
+      else timer.at -= ms;
+    }
+    return () => {
+      const next = this.#timers
+        .filter(({ wall }) => wall !== undefined && wall <= end)
+        .reduce<Timer | undefined>(
+          (first, timer) => (first && wallOf(first) <= wallOf(timer) ? first : timer),
+          undefined,
+        );
+      this.skew(Math.max(0, (next?.wall ?? end) - this.wall()));
+      if (!next) return false;
+      this.#timers.splice(this.#timers.indexOf(next), 1);
+      next.run();
+      return true;
+    };
+  }
+
   #monoOf(wallMs: number): number {
     return Math.max(this.#now, wallMs - this.#wallAtZero);
   }
@@ -77,4 +105,8 @@ export class VirtualClock implements Clock {
       if (index !== -1) this.#timers.splice(index, 1);
     };
   }
+}
+
+function wallOf({ wall = 0 }: Timer): number {
+  return wall;
 }

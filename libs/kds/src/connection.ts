@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, ControlPlaneError, type Entropy, type Log } from '@koguma/core';
+import { type Cancel, type Clock, ControlPlaneError, type Entropy, type Log, type Observer } from '@koguma/core';
 import {
   type ConfigSpec,
   type Resource,
@@ -33,6 +33,7 @@ export interface ConnectionParts {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
+  readonly observer: Observer;
   /** The id of a global that may take the place of the one that this zone knows; '' for none. */
   readonly adoptClusterId: string;
 }
@@ -108,18 +109,24 @@ export class Connection {
     this.#events.over(reason, this.#subscription);
   }
 
+  /** Streams that are open, of the three that there are. */
+  get openStreams(): number {
+    return this.#over ? 0 : [this.#receiver, this.#sender, this.#heartbeat].filter(Boolean).length;
+  }
+
   /** How far global is with what this zone has; empty before it asked. */
   report(): TypeReport[] {
     return this.#sender?.report() ?? [];
   }
 
   #receive(send: StreamOut<DeltaDiscoveryRequest>): Receiver {
-    const { hello, metadata, syncer } = this.#parts;
+    const { hello, metadata, syncer, observer } = this.#parts;
     return new Receiver({
       zone: hello.zone,
       metadata,
       apply: (type, response, replace) => syncer.apply(type, response, { replace, takeOver: this.#adopting }),
       send,
+      observer,
       events: {
         welcomed: ({ resumes }) => {
           this.#resumes = resumes;
@@ -186,9 +193,9 @@ export class Connection {
   }
 
   #send(send: StreamOut<Uint8Array>): Sender {
-    const { outbox, clock, entropy, log } = this.#parts;
+    const { outbox, clock, entropy, log, observer } = this.#parts;
     const ended = (reason: ControlPlaneError | undefined) => this.end(reason ?? lost());
-    return new Sender({ peer: 'global', outbox, send, clock, entropy, log, ended });
+    return new Sender({ peer: 'global', outbox, send, clock, entropy, log, observer, ended });
   }
 
   #objectTo(type: ResourceType, response: DeltaDiscoveryResponse, first: boolean): string | undefined {

@@ -1,6 +1,16 @@
-import { type Clock, ControlPlaneError, type Entropy, type Log, sleep, type Tasks, VERSION } from '@koguma/core';
+import {
+  type Clock,
+  ControlPlaneError,
+  type Entropy,
+  type Log,
+  type Observer,
+  sleep,
+  type Tasks,
+  VERSION,
+} from '@koguma/core';
 import {
   type Insights,
+  isInsight,
   isLabel,
   LABEL_RULE,
   type Leadership,
@@ -35,6 +45,7 @@ interface Parts {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
+  readonly observer: Observer;
   readonly tasks: Tasks;
   readonly instanceId: string;
   readonly settings: KdsServerSettings;
@@ -84,7 +95,7 @@ export class KdsServer implements KdsEndpoint {
    *   a zone which is connected already
    */
   globalToZone(hello: Hello, send: StreamOut<Uint8Array>): StreamIn<DeltaDiscoveryRequest> {
-    const { view, outbox, timeline, clock, entropy, log, instanceId } = this.#parts;
+    const { view, outbox, timeline, clock, entropy, log, observer, instanceId } = this.#parts;
     const { zone, token } = this.#admitted(hello);
     const subscription = new Subscription(clock, entropy.uuid(), instanceId, token !== '');
     const sender = new Sender({
@@ -94,6 +105,7 @@ export class KdsServer implements KdsEndpoint {
       clock,
       entropy,
       log,
+      observer,
       introduced: (metadata) => subscription.introduce(metadata),
       counted: (type, outcome) => {
         subscription.count(type, outcome);
@@ -121,7 +133,7 @@ export class KdsServer implements KdsEndpoint {
 
   /** Asks the zone for its proxies, and keeps what it sends as the zone's. */
   zoneToGlobal(hello: Hello, send: StreamOut<DeltaDiscoveryRequest>): StreamIn<DeltaDiscoveryResponse> {
-    const { manager, clock, log, instanceId } = this.#parts;
+    const { manager, clock, log, observer, instanceId } = this.#parts;
     const { zone } = this.#admitted(hello);
     const syncer = new Syncer({ manager, clock, log, checks: [], mirror: mirrorOfZone(zone) });
     const receiver = new Receiver({
@@ -129,9 +141,12 @@ export class KdsServer implements KdsEndpoint {
       metadata: { version: { kumaCp: { version: VERSION } }, config: '', 'control-plane-id': instanceId },
       apply: (type, response, replace) => syncer.apply(type, response, { replace }),
       send,
+      observer,
       events: {
-        applied: (type, _nonce, error) =>
-          error !== undefined && log.warn('refused a part of what a zone sent', { zone, type, error }),
+        applied: (type, nonce, error) => {
+          if (error !== undefined) log.warn('refused a part of what a zone sent', { zone, type, error });
+          else if (!isInsight(type)) log.info('applied', { peer: zone, type, nonce });
+        },
         over: () => this.#streams.delete(stream),
       },
     });
@@ -149,6 +164,11 @@ export class KdsServer implements KdsEndpoint {
     this.#streams.signOf(hello);
     this.#insights.checked(zone);
     return this.#parts.settings.zoneHealthCheck.pollInterval;
+  }
+
+  /** How many streams zones have open here. */
+  get openStreams(): number {
+    return this.#streams.size;
   }
 
   /** Tells every zone to come back later. */

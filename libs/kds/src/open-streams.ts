@@ -73,6 +73,10 @@ export class OpenStreams {
     for (const stream of silent) stream.end(replaced);
   }
 
+  get size(): number {
+    return this.#streams.size;
+  }
+
   add(stream: OpenStream): void {
     this.#streams.add(stream);
   }

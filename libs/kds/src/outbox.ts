@@ -17,6 +17,8 @@ import { type Crossing, encodeResource, wireName } from './wire.js';
 export interface EncodedResponse {
   readonly bytes: Uint8Array;
   readonly nonce: string;
+  /** Ids of the requests that led to it, separated by spaces; empty where nobody asked or nobody knows. */
+  readonly requests: string;
   /** The revision that the receiver is at when it has applied this. */
   readonly to: number;
 }
@@ -30,6 +32,8 @@ interface Item {
   readonly at: number;
   /** It is there and is not sent, because not all of its type fits into one message. */
   readonly keptBack: boolean;
+  /** The id of the request that changed it last. */
+  readonly request: string | undefined;
 }
 
 interface Shelf {
@@ -71,6 +75,9 @@ interface Parts {
   readonly limit: number;
   readonly log: Log;
 }
+
+/** Of what many asked for at once not everybody is named. */
+const MOST_REQUESTS = 20;
 
 /** Sent first on each stream: everything of the type, nothing of what is gone. */
 export const FROM_NOTHING = -1;
@@ -128,12 +135,13 @@ export class Outbox {
     const known = shelf.responses.get(from);
     if (known) return known;
     const items = [...shelf.items]
-      .map(([name, item]) => ({ name, at: item.at, resource: sentOf(item) }))
+      .map(([name, item]) => ({ name, at: item.at, resource: sentOf(item), request: item.request }))
       .filter(({ at, resource }) => (from === FROM_NOTHING ? resource : at > from));
     const response = this.#encodeResponse(
       type,
       items.flatMap(({ resource }) => resource ?? []),
       items.filter(({ resource }) => !resource).map(({ name }) => name),
+      from === FROM_NOTHING ? [] : items.map(({ request }) => request),
     );
     shelf.responses.set(from, response);
     return response;
@@ -143,10 +151,14 @@ export class Outbox {
   difference(type: ResourceType, have: Readonly<Record<string, string>>): EncodedResponse {
     const { items } = this.#shelf(type);
     const sent = new Map([...items].map(([name, item]) => [name, sentOf(item)]));
+    const newer = [...sent].filter(([name, resource]) => resource && have[name] !== resource.version);
+    const gone = Object.keys(have).filter((name) => !sent.get(name));
+    const requests = [...newer.map(([name]) => name), ...gone].map((name) => items.get(name)?.request);
     return this.#encodeResponse(
       type,
-      [...sent].flatMap(([name, resource]) => (resource && have[name] !== resource.version ? resource : [])),
-      Object.keys(have).filter((name) => !sent.get(name)),
+      newer.flatMap(([, resource]) => resource ?? []),
+      gone,
+      requests,
     );
   }
 
@@ -164,12 +176,19 @@ export class Outbox {
     return () => this.#listeners.delete(listener);
   }
 
-  #encodeResponse(type: ResourceType, resources: WireResource[], removedResources: string[]): EncodedResponse {
+  #encodeResponse(
+    type: ResourceType,
+    resources: WireResource[],
+    removedResources: string[],
+    asked: readonly (string | undefined)[],
+  ): EncodedResponse {
     const to = this.latest(type);
     const nonce = `${type}@${to}`;
     const controlPlane = { identifier: this.#parts.departures.sender };
-    const response = { systemVersionInfo: '', typeUrl: type, nonce, resources, removedResources, controlPlane };
-    return { bytes: DeltaDiscoveryResponse.encode(response).finish(), nonce, to };
+    const requests = [...new Set(asked.flatMap((ids) => ids?.split(' ') ?? []))].slice(-MOST_REQUESTS).join(' ');
+    // xDS has this field for people who debug; Kuma neither sets nor reads it.
+    const response = { systemVersionInfo: requests, typeUrl: type, nonce, resources, removedResources, controlPlane };
+    return { bytes: DeltaDiscoveryResponse.encode(response).finish(), nonce, to, requests };
   }
 
   /** A source was read anew: what is not there any more is gone, and the rest is compared. */
@@ -186,7 +205,7 @@ export class Outbox {
 
   #follow(entries: readonly Entry[], revision: number): ResourceType[] {
     const changed = new Set<ResourceType>();
-    for (const { key, resource } of entries) {
+    for (const { key, resource, request } of entries) {
       const shelf = this.#shelves.get(key.type);
       const outKey = this.#parts.departures.keyThere(key);
       if (!shelf || !outKey) continue;
@@ -195,7 +214,13 @@ export class Outbox {
       const next = resource && this.#encode(resource, name, shelf);
       const before = shelf.items.get(name);
       if (next?.version === before?.resource?.version) continue;
-      shelf.items.set(name, { source: key, resource: next, at: revision, keptBack: before?.keptBack ?? false });
+      shelf.items.set(name, {
+        source: key,
+        resource: next,
+        at: revision,
+        keptBack: before?.keptBack ?? false,
+        request,
+      });
       changed.add(key.type);
     }
     for (const type of changed) {

@@ -1,4 +1,4 @@
-import { ControlPlaneError } from '@koguma/core';
+import { ControlPlaneError, type Observer, onBehalfOf, REQUEST_ID, UNOBSERVED } from '@koguma/core';
 import type { ResourceType } from '@koguma/resources';
 import { DeltaDiscoveryRequest, type DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { StreamIn, StreamOut, Welcome } from './link.js';
@@ -13,6 +13,7 @@ interface Parts {
   readonly apply: (type: ResourceType, response: DeltaDiscoveryResponse, replace: boolean) => Promise<Refusal[]>;
   readonly send: StreamOut<DeltaDiscoveryRequest>;
   readonly events: ReceiverEvents;
+  readonly observer?: Observer;
 }
 
 /** What a receiver tells, and asks. */
@@ -31,6 +32,8 @@ const QUEUE_PER_TYPE = 2;
 /** An answer must fit into a message, however much of a response was refused. */
 const MOST_TOLD = 100;
 const LONGEST_TOLD = 1_000;
+/** Of the requests that a peer names. */
+const MOST_REQUESTS = 20;
 
 /** What was asked for of a type. */
 interface Asked {
@@ -110,7 +113,8 @@ export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
     this.#working = true;
     try {
       for (let response = this.#queue.shift(); response && !this.#over; response = this.#queue.shift()) {
-        await this.#handle(response);
+        const current = response;
+        await onBehalfOf(requestsIn(current), () => this.#handle(current));
       }
     } catch (error) {
       const message = `a response could not be applied: ${(error as Error).message}`;
@@ -130,7 +134,12 @@ export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
       this.#answer(type, response.nonce, objection);
       return this.end(new ControlPlaneError('conflict', objection));
     }
-    const refusals = await apply(type, response, first && !asked.resumed);
+    const { observer = UNOBSERVED } = this.#parts;
+    const refusals = await observer.step('kds apply', { type, resources: response.resources.length }, async (tell) => {
+      const refused = await apply(type, response, first && !asked.resumed);
+      tell({ refused: refused.length });
+      return refused;
+    });
     if (this.#over) return;
     const error = told(refusals);
     this.#answer(type, response.nonce, error);
@@ -143,6 +152,15 @@ export class Receiver implements StreamIn<DeltaDiscoveryResponse> {
     const nack = { ...answer, resourceNamesSubscribe: ['*'], errorDetail: { message: `user error\n${error}` } };
     this.#parts.send.send(DeltaDiscoveryRequest.fromPartial(error === undefined ? answer : nack));
   }
+}
+
+/** Who asked the peer for what it sends, as far as it tells. */
+function requestsIn({ systemVersionInfo }: DeltaDiscoveryResponse): string {
+  const ids = systemVersionInfo.slice(0, MOST_REQUESTS * 65).split(' ');
+  return ids
+    .filter((id) => REQUEST_ID.test(id))
+    .slice(0, MOST_REQUESTS)
+    .join(' ');
 }
 
 /** What was refused, for the peer and for people; undefined when nothing was. */

@@ -1,5 +1,16 @@
-import { type Cancel, type Clock, ControlPlaneError, type Entropy, jittered, type Log, rfc3339 } from '@koguma/core';
-import type { ResourceType } from '@koguma/resources';
+import {
+  type Cancel,
+  type Clock,
+  ControlPlaneError,
+  type Entropy,
+  jittered,
+  type Log,
+  type Observer,
+  onBehalfOf,
+  rfc3339,
+  UNOBSERVED,
+} from '@koguma/core';
+import { isInsight, type ResourceType } from '@koguma/resources';
 import type { DeltaDiscoveryRequest } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { StreamIn, StreamOut } from './link.js';
 import { type EncodedResponse, FROM_NOTHING, type Outbox } from './outbox.js';
@@ -9,6 +20,13 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 /** Characters of what is kept of an error, for people. */
 const LONGEST_ERROR = 1_000;
+
+interface InFlight {
+  readonly response: EncodedResponse;
+  readonly from: number;
+  /** What became of it, for who watches. */
+  over(outcome: 'acknowledged' | 'rejected' | 'lost'): void;
+}
 
 /** How far the peer is with one type; revisions are those of this store. */
 interface Progress {
@@ -22,7 +40,7 @@ interface Progress {
   behindSince: number | undefined;
   /** When the first change was written that is not under way yet, on `mono`. */
   waitingSince: number | undefined;
-  inFlight: { readonly response: EncodedResponse; readonly from: number } | undefined;
+  inFlight: InFlight | undefined;
   /** Something sent after this revision was refused, and will be sent again. */
   refusedSince: number | undefined;
   retryDue: boolean;
@@ -55,6 +73,7 @@ interface Parts {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
+  readonly observer?: Observer;
   /** Told of each response and answer. */
   readonly counted?: (type: ResourceType, outcome: Outcome) => void;
   /** Told up to which revision the peer was sent a type, and has applied it. */
@@ -96,7 +115,10 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
     if (this.#over) return;
     this.#over = true;
     this.#unsubscribe();
-    for (const { cancelRetry } of this.#types.values()) cancelRetry?.();
+    for (const { cancelRetry, inFlight } of this.#types.values()) {
+      cancelRetry?.();
+      inFlight?.over('lost');
+    }
     this.#parts.ended(reason);
   }
 
@@ -162,7 +184,7 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
   }
 
   #send(type: ResourceType, progress: Progress, from: number, response: EncodedResponse): void {
-    progress.inFlight = { response, from };
+    progress.inFlight = { response, from, over: this.#watched(type, response) };
     progress.retryDue = false;
     progress.sent = response.to;
     progress.sentAt = this.#parts.clock.wall();
@@ -173,9 +195,31 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
     this.#parts.send.send(response.bytes);
   }
 
+  /** From the sending of a response until it was answered. */
+  #watched(type: ResourceType, { to: revision, requests }: EncodedResponse): InFlight['over'] {
+    const { peer, log, observer = UNOBSERVED } = this.#parts;
+    let over: InFlight['over'] = () => undefined;
+    onBehalfOf(requests, () => {
+      if (!isInsight(type)) log.info('sent', { peer, type, revision });
+      void observer.step(
+        'kds send',
+        { peer, type, revision },
+        (tell) =>
+          new Promise<void>((resolve) => {
+            over = (outcome) => {
+              tell({ outcome });
+              resolve();
+            };
+          }),
+      );
+    });
+    return over;
+  }
+
   #settle(type: ResourceType, progress: Progress, { errorDetail }: DeltaDiscoveryRequest): void {
-    const { from, response } = progress.inFlight as NonNullable<Progress['inFlight']>;
+    const { from, response, over } = progress.inFlight as InFlight;
     progress.inFlight = undefined;
+    over(errorDetail ? 'rejected' : 'acknowledged');
     if (errorDetail) this.#refused(type, progress, from, errorDetail.message);
     else this.#accepted(type, progress, from, response.to);
     this.#pump(type, progress);

@@ -77,6 +77,17 @@ export class ZoneLink {
     return `this zone has never synced with its global control plane (${this.#parts.globalAddress}), so it has no keys yet`;
   };
 
+  /** Streams to global that are open here. */
+  get openStreams(): number {
+    return this.#connection?.openStreams ?? 0;
+  }
+
+  /** Why this zone cannot do its work yet; undefined once it was in sync, whatever became of global since. */
+  get unready(): string | undefined {
+    const hint = this.hint();
+    return hint === '' ? undefined : `${hint}: ${this.#reason ?? 'it has just started'}`;
+  }
+
   /** Tells the state now and whenever it changes. */
   watch(listener: (state: LinkState) => void): void {
     this.#listeners.add(listener);
@@ -200,6 +211,8 @@ export class ZoneLink {
   }
 
   #wasApplied(type: ResourceType, nonce: string, error: string | undefined): void {
+    const partly = error === undefined ? {} : { error };
+    this.#parts.log.info('applied', { peer: 'global', type, revision: revisionIn(nonce), ...partly });
     this.#freshness.applied(type, revisionIn(nonce), error);
     if (STATUS[this.#state] !== 'Offline') this.#parts.insights.changed(this.#parts.hello.zone);
   }

@@ -1,3 +1,4 @@
+import { onBehalfOf } from '@koguma/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { keyText, type Resource } from './resource.js';
 import { create, insight, type OpenStore, type StoreUnderTest, secret } from './samples.contract.js';
@@ -59,6 +60,21 @@ export function feedContract(under: () => StoreUnderTest, open: OpenStore): void
       expect(await revision()).toEqual(before);
       expect(await store.list('Secret')).toEqual(resources);
       expect(await store.since(before)).toEqual({ revision: before, reset: false, entries: [] });
+    });
+
+    it('comes with the request that changed each resource last, also what it deleted, and with none where nobody asked', async () => {
+      const before = await change((tx) => tx.create(secret('a')));
+      await onBehalfOf('first', () => change((tx) => tx.create(secret('b'))));
+      await onBehalfOf('second', () =>
+        change(async (tx) => {
+          await tx.delete(secret('a'));
+          await tx.update({ ...secret('b'), version: 1 });
+        }),
+      );
+      await change((tx) => tx.create(secret('c')));
+      const { entries } = await store.since(before);
+      const requests = Object.fromEntries(entries.map(({ key, request }) => [key.name, request]));
+      expect(requests).toEqual({ a: 'second', b: 'second', c: undefined });
     });
 
     it('is in another epoch when the store was wiped', async () => {

@@ -12,6 +12,7 @@ export {
 } from './manager.js';
 export { MemoryStore } from './memory-store.js';
 export { isLabel, LABEL_RULE } from './names.js';
+export { observedStore } from './observed-store.js';
 export { migrateStore, openStore } from './open-store.js';
 export {
   byMeshAndName,

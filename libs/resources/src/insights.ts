@@ -116,13 +116,17 @@ export class Insights {
       try {
         const stored = (await Promise.all(this.#types.map((type) => store.list(type)))).flat();
         const isNews = (insight: Resource) =>
-          insight.version > (this.get(insight)?.version ?? 0) &&
-          view.get({ ...insight, type: ownerOfInsight(insight.type) }) !== undefined;
+          this.#isNewer(insight) && view.get({ ...insight, type: ownerOfInsight(insight.type) }) !== undefined;
         this.#tell(stored.filter(isNews).map((resource) => ({ key: resource, resource })));
       } catch (error) {
         log.warn('cannot read what is known of zones and proxies', { error: ControlPlaneError.from(error).message });
       }
     }
+  }
+
+  /** What a replica wrote after this may have been read before this is told. */
+  #isNewer(insight: Resource): boolean {
+    return insight.version > (this.get(insight)?.version ?? 0);
   }
 
   #flush(): void {
@@ -148,7 +152,7 @@ export class Insights {
   async #writeBatch(batch: readonly Pending[], fence: number | undefined): Promise<void> {
     try {
       const { value } = await this.#parts.store.transaction((tx) => this.#write(tx, batch), fence);
-      this.#tell(value.map((resource) => ({ key: resource, resource })));
+      this.#tell(value.filter((written) => this.#isNewer(written)).map((resource) => ({ key: resource, resource })));
     } catch (error) {
       this.#parts.log.warn('cannot write what is known of zones and proxies', {
         error: ControlPlaneError.from(error).message,

@@ -1,4 +1,4 @@
-import { ControlPlaneError } from '@koguma/core';
+import { ControlPlaneError, requestId } from '@koguma/core';
 import {
   byMeshAndName,
   type Draft,
@@ -13,6 +13,12 @@ import { isInsight } from './types.js';
 
 type Rows = Map<string, Resource>;
 
+interface Change {
+  readonly n: number;
+  readonly key: ResourceKey;
+  readonly request: string | undefined;
+}
+
 /** How many changed keys the log remembers before old ones are pruned and slow readers must start over. */
 const DEFAULT_LOG_LIMIT = 10_000;
 
@@ -26,7 +32,7 @@ export class MemoryStore implements ResourceStore {
   readonly #logLimit: number;
   #rows: Rows = new Map();
   #revision: Revision;
-  #log: { n: number; key: ResourceKey }[] = [];
+  #log: Change[] = [];
   #prunedTo = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -60,13 +66,17 @@ export class MemoryStore implements ResourceStore {
       const entries = [...this.#rows.values()].filter((row) => !isInsight(row.type)).map((row) => this.#entry(row));
       return { revision, reset: true, entries };
     }
-    const changed = new Map<string, ResourceKey>();
+    const changed = new Map<string, Change>();
     for (let index = this.#log.length - 1; index >= 0; index--) {
-      const { n, key } = this.#log[index] as { n: number; key: ResourceKey };
-      if (n <= after.n) break;
-      changed.set(keyText(key), key);
+      const change = this.#log[index] as Change;
+      if (change.n <= after.n) break;
+      if (!changed.has(keyText(change.key))) changed.set(keyText(change.key), change);
     }
-    return { revision, reset: false, entries: [...changed.values()].map((key) => this.#entry(key)) };
+    return {
+      revision,
+      reset: false,
+      entries: [...changed.values()].map(({ key, request }) => this.#entry(key, request)),
+    };
   }
 
   onCommit(wake: () => void): () => void {
@@ -84,14 +94,15 @@ export class MemoryStore implements ResourceStore {
     if (changed.length === 0) return;
     const n = this.#revision.n + 1;
     this.#revision = { epoch: this.#revision.epoch, n };
-    for (const key of changed) this.#log.push({ n, key });
+    const request = requestId();
+    for (const key of changed) this.#log.push({ n, key, request });
     while (this.#log.length > this.#logLimit) this.#prunedTo = this.#log.shift()?.n ?? this.#prunedTo;
     for (const wake of this.#wakes) wake();
   }
 
-  #entry({ type, mesh, name }: ResourceKey): Entry {
+  #entry({ type, mesh, name }: ResourceKey, request?: string): Entry {
     const key = { type, mesh, name };
-    return { key, resource: this.#rows.get(keyText(key)) };
+    return { key, resource: this.#rows.get(keyText(key)), ...(request === undefined ? {} : { request }) };
   }
 }
 

@@ -13,6 +13,8 @@ export interface Revision {
 export interface Entry {
   readonly key: ResourceKey;
   readonly resource: Resource | undefined;
+  /** The id of the request that changed it last (see `requestId` in core); absent where nobody asked or nobody knows. */
+  readonly request?: string;
 }
 
 /** All that changed between two revisions, as of exactly `revision`. */

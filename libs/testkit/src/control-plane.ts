@@ -1,4 +1,5 @@
-import type { TokenKindName, Verdict } from '@koguma/auth';
+import { joseCrypto, type RsaKey, type TokenKindName, tokenKind, type Verdict } from '@koguma/auth';
+import { decodeToken, kindOf } from './decoded-token.js';
 
 /** An answer of a control plane, with the body parsed when it is JSON. */
 export interface Answer<B = Record<string, unknown>> {
@@ -9,24 +10,46 @@ export interface Answer<B = Record<string, unknown>> {
 }
 
 export interface CallOptions {
-  readonly token?: string;
+  /** Who asks; the client's own when left out. */
+  readonly token?: string | undefined;
   readonly headers?: Record<string, string>;
+}
+
+export interface ClientOptions {
+  /** A user token. Without one a local caller is admin, where the control plane has it so. */
+  readonly token?: string | undefined;
+  /** Makes the keys that are brought by `rotate`; real ones when left out. */
+  readonly makeKey?: () => Promise<RsaKey>;
+}
+
+export interface RotateOptions {
+  /** Of dataplane tokens: whose keys. */
+  readonly mesh?: string;
+  /** `prepared`: it checks tokens, is synced, and does not sign before it is put again without. */
+  readonly phase?: 'active' | 'prepared';
 }
 
 /** One control plane as a tool sees it: plain REST, spoken in the domain's words. */
 export class ControlPlaneClient {
-  /** @param at where the API server is now; a restarted control plane may be elsewhere */
-  constructor(private readonly at: () => string) {}
+  readonly #at: () => string;
+  readonly #options: ClientOptions;
 
+  /** @param at where the API server is now; a restarted control plane may be elsewhere */
+  constructor(at: () => string, options: ClientOptions = {}) {
+    this.#at = at;
+    this.#options = options;
+  }
+
+  /** Where the API server is: for clients of your own. */
   get url(): string {
-    return this.at();
+    return this.#at();
   }
 
   async call<B = Record<string, unknown>>(
     method: string,
     path: string,
     body?: unknown,
-    { token, headers }: CallOptions = {},
+    { token = this.#options.token, headers }: CallOptions = {},
   ): Promise<Answer<B>> {
     const response = await fetch(`${this.url}${path}`, {
       method,
@@ -56,22 +79,67 @@ export class ControlPlaneClient {
     return expectOk(await this.call('POST', `/tokens/${kind}`, request)).text;
   }
 
-  async verify(token: string, kind: TokenKindName, mesh?: string): Promise<Verdict> {
+  /**
+   * Asks whether a token is good there and now, and why.
+   * @param kind what it is to be good as; what its claims are, when left out
+   */
+  async verify(token: string, kind: TokenKindName = kindOf(token), mesh = meshOf(token, kind)): Promise<Verdict> {
     return expectOk(
       await this.call<Verdict & Record<string, unknown>>('POST', '/koguma/tokens/verify', { token, kind, mesh }),
     ).body;
   }
 
+  /** Revokes a token by its id; what else is on the list stays. */
+  async revoke(token: string): Promise<void>;
   /** Puts ids on a revocation list, in place of what it held. */
-  async revoke(list: string, ids: readonly string[]): Promise<void> {
-    await this.putSecret(list, ids.join(','));
+  async revoke(list: string, ids: readonly string[]): Promise<void>;
+  async revoke(what: string, ids?: readonly string[]): Promise<void> {
+    if (ids) return void (await this.putSecret(what, ids.join(',')));
+    const kind = kindOf(what);
+    const mesh = meshOf(what, kind);
+    const name = tokenKind(kind).revocations(mesh ?? '');
+    const listed = (await this.secretNames(mesh)).includes(name) ? await this.secretText(name, mesh) : '';
+    await this.putSecret(name, [...listed.split(/[\s,]+/), decodeToken(what).jti].filter(Boolean).join(','), { mesh });
+  }
+
+  /**
+   * Brings a new signing key, with the next serial number.
+   * @returns its serial number
+   */
+  async rotate(kind: TokenKindName, { mesh = 'default', phase = 'active' }: RotateOptions = {}): Promise<number> {
+    const where = tokenKind(kind).secretType === 'Secret' ? mesh : undefined;
+    const prefix = `${tokenKind(kind).signingKeyPrefix(mesh)}-`;
+    const serials = (await this.secretNames(where))
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => Number(name.slice(prefix.length)));
+    const serial = Math.max(0, ...serials.filter(Number.isSafeInteger)) + 1;
+    const { pem } = await (this.#options.makeKey ?? joseCrypto.makeKey)();
+    const labels = phase === 'prepared' ? { 'koguma.io/phase': 'prepared' } : undefined;
+    await this.putSecret(`${prefix}${serial}`, pem, { mesh: where, labels });
+    return serial;
+  }
+
+  /** Lets a key that was `prepared` sign: it is put again, without the label. */
+  async activate(
+    kind: TokenKindName,
+    serial: number,
+    { mesh = 'default' }: Pick<RotateOptions, 'mesh'> = {},
+  ): Promise<void> {
+    const where = tokenKind(kind).secretType === 'Secret' ? mesh : undefined;
+    const name = `${tokenKind(kind).signingKeyPrefix(mesh)}-${serial}`;
+    await this.putSecret(name, await this.secretText(name, where), { mesh: where, labels: {} });
+  }
+
+  /** The token of the admin that the control plane made at its first start: for clients of your own. */
+  adminToken(): Promise<string> {
+    return this.secretText('admin-user-token');
   }
 
   /** A GlobalSecret, or with `mesh` a Secret, that holds `text`. */
   async putSecret(
     name: string,
     text: string,
-    { mesh, labels }: { mesh?: string; labels?: Record<string, string> } = {},
+    { mesh, labels }: { mesh?: string | undefined; labels?: Record<string, string> | undefined } = {},
   ): Promise<Answer> {
     const data = Buffer.from(text).toString('base64');
     const type = mesh === undefined ? 'GlobalSecret' : 'Secret';
@@ -103,6 +171,11 @@ export class ControlPlaneClient {
   async createMesh(name: string): Promise<void> {
     expectOk(await this.call('PUT', `/meshes/${name}`, { type: 'Mesh', name }));
   }
+}
+
+/** The mesh whose keys sign such a token; undefined for kinds whose keys live outside meshes. */
+function meshOf(token: string, kind: TokenKindName): string | undefined {
+  return tokenKind(kind).secretType === 'Secret' ? String(decodeToken(token).claims.Mesh) : undefined;
 }
 
 function secretPath(name: string, mesh: string | undefined): string {

@@ -1,9 +1,21 @@
 export { LOCALHOST_CERT_FILE } from './certificate.js';
-export { type Answer, type CallOptions, ControlPlaneClient } from './control-plane.js';
-export { type DecodedToken, decodeToken } from './decoded-token.js';
+export { type Address, ConnectedLab, type ConnectOptions, connectLab } from './connected-lab.js';
+export {
+  type Answer,
+  type CallOptions,
+  type ClientOptions,
+  ControlPlaneClient,
+  type RotateOptions,
+} from './control-plane.js';
+export { type DecodedToken, decodeToken, kindOf } from './decoded-token.js';
 export { FixtureKeys, fixtureCrypto } from './fixture-crypto.js';
 export { FIXTURE_KEYS } from './fixture-keys.js';
-export { Lab, type LabOptions, startLab, startStandalone } from './lab.js';
+export { Lab, type LabOptions, startLab, TimedNode, type UntilOptions } from './lab.js';
 export { LabClock } from './lab-clock.js';
+export { type Direction, LabLink, type LinkCondition } from './lab-link.js';
 export { LabNode } from './lab-node.js';
+export { LabProxy, type ProxyEvent, type ProxyOptions, type ProxyState } from './lab-proxy.js';
 export { Relay } from './relay.js';
+export type { TopologyOptions } from './topology.js';
+export { type Duration, milliseconds, VirtualTime } from './virtual-time.js';
+export { startStandalone, startWiredLab, WiredLab, type WiredLabOptions } from './wired-lab.js';

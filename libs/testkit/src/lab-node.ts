@@ -1,4 +1,4 @@
-import { ControlPlaneClient } from './control-plane.js';
+import { type ClientOptions, ControlPlaneClient } from './control-plane.js';
 
 interface Served {
   readonly ports: { readonly api: number; readonly diagnostics: number };
@@ -13,8 +13,9 @@ export class LabNode<S extends Served> extends ControlPlaneClient {
   constructor(
     readonly name: string,
     serve: () => Promise<S>,
+    options: ClientOptions = {},
   ) {
-    super(() => `http://127.0.0.1:${this.served.ports.api}`);
+    super(() => `http://127.0.0.1:${this.served.ports.api}`, options);
     this.#serve = serve;
   }
 
@@ -22,7 +23,7 @@ export class LabNode<S extends Served> extends ControlPlaneClient {
     return this.#served !== undefined;
   }
 
-  /** The control plane itself, for what REST does not show. */
+  /** The control plane itself, for what REST does not show. @throws TypeError while it is stopped */
   get served(): S {
     if (!this.#served) throw new TypeError(`${this.name} is stopped`);
     return this.#served;
@@ -38,10 +39,12 @@ export class LabNode<S extends Served> extends ControlPlaneClient {
     return (await fetch(`${this.diagnosticsUrl}/ready`)).status;
   }
 
+  /** Starts it where it was; nothing when it runs. */
   async start(): Promise<void> {
     this.#served ??= await this.#serve();
   }
 
+  /** Stops it in good order; nothing when it is stopped. What it stored stays. */
   async stop(): Promise<void> {
     const served = this.#served;
     this.#served = undefined;

@@ -1,111 +1,155 @@
-import type { TokenCrypto } from '@koguma/auth';
-import { type Config, ControlPlaneError, type Log, loadConfig, SILENT, systemEntropy } from '@koguma/core';
-import { type ServedGlobal, serveGlobal } from '@koguma/global-cp';
-import { type Dial, grpcDial } from '@koguma/kds';
-import { MemoryStore, type ResourceStore } from '@koguma/resources';
-import { type ServedZone, serveZone } from '@koguma/zone-cp';
-import { nextTurn } from './adapters/next-turn.js';
-import { LOCALHOST_CERTIFICATE } from './certificate.js';
+import { type RsaKey, signOffline, type TokenCrypto, type TokenKindName } from '@koguma/auth';
+import {
+  type Clock,
+  ControlPlaneError,
+  formatDuration,
+  NANOS_PER_MILLISECOND,
+  parseRfc3339,
+  SeededEntropy,
+  ShiftableClock,
+  systemClock,
+  VirtualClock,
+} from '@koguma/core';
+import type { ServedGlobal } from '@koguma/global-cp';
+import type { Dial } from '@koguma/kds';
+import type { ServedZone } from '@koguma/zone-cp';
 import { FixtureKeys, fixtureCrypto } from './fixture-crypto.js';
-import { LabClock } from './lab-clock.js';
+import { LabLink } from './lab-link.js';
 import { LabNode } from './lab-node.js';
+import { LabProxy, type ProxyOptions } from './lab-proxy.js';
+import { Quiet } from './quiet.js';
+import { GLOBAL, type Surroundings, Topology, type TopologyOptions } from './topology.js';
+import { type Duration, milliseconds, VirtualTime } from './virtual-time.js';
 
-type Env = Readonly<Record<string, string>>;
-
-export interface LabOptions {
-  readonly zones?: readonly string[];
-  /** Environment of all control planes, over the lab's own. */
-  readonly env?: Env;
-  /** Opens the store of a control plane each time that it starts; memory that survives a stop when left out, or undefined. */
-  readonly openStore?: (name: string) => Promise<ResourceStore | undefined>;
-  /** What the control planes of this lab log to; nowhere when left out. */
-  readonly log?: Log;
-  /** Stands between a zone and its global, to watch or to break what passes; not where it answers undefined. */
-  readonly dialThrough?: (zone: string, address: string) => Dial | undefined;
+export interface LabOptions extends TopologyOptions {
+  /** What decides all that is left to chance: delays on links, backoff, ids. 1 when left out. */
+  readonly seed?: number;
+  /** The time at which the lab begins, RFC 3339; that of the machine when left out. */
+  readonly time?: string;
 }
 
-/** How long a condition may take before the test is told what was missing. */
-const PATIENCE_MS = 5_000;
-const GLOBAL = 'global';
-const BASE_ENV = {
-  KUMA_API_SERVER_HTTP_PORT: '0',
-  // TLS has tests of its own; a handshake for each connection would only make the others slow.
-  KUMA_API_SERVER_HTTPS_ENABLED: 'false',
-  KUMA_MULTIZONE_GLOBAL_KDS_TLS_ENABLED: 'false',
-  KUMA_DIAGNOSTICS_SERVER_PORT: '0',
-  KUMA_DP_SERVER_PORT: '0',
-  ...LOCALHOST_CERTIFICATE,
-  KOGUMA_MULTIZONE_ZONE_RECONNECT_BASE: '20ms',
-  KOGUMA_MULTIZONE_ZONE_RECONNECT_MAX: '100ms',
-};
+export interface UntilOptions {
+  /** How much time of the lab may pass; a minute when left out. */
+  readonly within?: Duration;
+}
 
-/** Starts a global and its zones in this process: real REST, real gRPC, free ports, memory stores, ready-made keys. */
+/** How much virtual time a condition may take when nobody says. */
+const USUAL_LIMIT = '1m';
+/** So many lives of control planes, links and proxies have chances that no other seed has. */
+const SEEDS_APART = 1_000;
+
+/** A control plane of a lab on virtual time. */
+export class TimedNode<S extends ServedGlobal | ServedZone> extends LabNode<S> {
+  readonly #clock: ShiftableClock;
+  readonly #forget: () => void;
+
+  constructor(
+    name: string,
+    serve: () => Promise<S>,
+    { clock, forget, makeKey }: { clock: ShiftableClock; forget: () => void; makeKey: () => Promise<RsaKey> },
+  ) {
+    super(name, serve, { makeKey });
+    this.#clock = clock;
+    this.#forget = forget;
+  }
+
+  /** What its own clock shows, in milliseconds since the Unix epoch. */
+  get now(): number {
+    return this.#clock.wall();
+  }
+
+  /** Sets its clock wrong: ahead of the lab's, or behind when negative (`-90s`); `0` sets it right. */
+  skew(duration: Duration): void {
+    this.#clock.shift(milliseconds(duration) - this.#clock.offset);
+  }
+
+  /** Ends it, and loses all that it stored, as when a disk is lost. `start` starts it anew. */
+  async wipe(): Promise<void> {
+    await this.stop();
+    this.#forget();
+  }
+}
+
+/**
+ * Starts a global control plane and its zones in this process: real REST and proxies' doors on free ports, stores and links
+ * in memory, on time that stands still until it is moved. Resolves when every zone is in sync.
+ * @example
+ * await using lab = await startLab({ zones: ['east', 'west'] });
+ * lab.link('west').cut();
+ * const token = await lab.zone('west').issue('dataplane', { mesh: 'default', name: 'web-1', validFor: '720h' });
+ * await lab.clock.advance('721h');
+ * expect((await lab.zone('west').verify(token)).reason).toBe('expired');
+ */
 export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const lab = new Lab(options);
   await lab.start();
   return lab;
 }
 
-/** Starts a zone that has no global, and so owns its meshes and keys itself. */
-export async function startStandalone(env: Env = {}, clock = new LabClock()): Promise<LabNode<ServedZone>> {
-  const store = new MemoryStore(systemEntropy.uuid());
-  const crypto = fixtureCrypto(new FixtureKeys());
-  const { config } = loadConfig({ role: 'zone', env: { ...BASE_ENV, ...env } });
-  const dial = () => {
-    throw new TypeError('a stand-alone zone dials nobody');
-  };
-  const ports = { store, clock, entropy: systemEntropy, crypto, log: SILENT, dial };
-  const zone = new LabNode('stand-alone', () => serveZone(config, ports, 'lab'));
-  await zone.start();
-  return zone;
-}
+/** A whole topology inside a test, on virtual time. */
+export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>> {
+  /** The time of all control planes and proxies. */
+  readonly clock: VirtualTime;
+  readonly global: TimedNode<ServedGlobal>;
+  protected readonly env = {};
+  readonly #time: VirtualClock;
+  readonly #quiet = new Quiet();
+  readonly #chance: SeededEntropy;
+  readonly #seed: number;
+  readonly #crypto: TokenCrypto;
+  readonly #clocks = new Map<string, ShiftableClock>();
+  readonly #links = new Map<string, LabLink>();
+  readonly #proxies = new Set<LabProxy>();
+  #lives = 0;
 
-/** A whole topology inside a test. */
-export class Lab {
-  readonly clock = new LabClock();
-  readonly global: LabNode<ServedGlobal>;
-  readonly #options: LabOptions;
-  readonly #zones: Map<string, LabNode<ServedZone>>;
-  /** What each control plane that was started lives in. */
-  readonly stores = new Map<string, ResourceStore>();
-  readonly #configured = new Map<string, { readonly env: Env; readonly yaml: string }>();
-  readonly #crypto: TokenCrypto = fixtureCrypto(new FixtureKeys());
-  #kdsPort = 0;
-  #globalAddress = '';
-
-  constructor(options: LabOptions) {
-    this.#options = options;
-    this.global = new LabNode(GLOBAL, () => this.#startGlobal());
-    this.#zones = new Map(
-      (options.zones ?? ['east', 'west']).map((name) => [name, new LabNode(name, () => this.#startZone(name))]),
-    );
+  constructor({ seed = 1, time, ...options }: LabOptions = {}) {
+    super(options);
+    const start = time === undefined ? systemClock.wall() : parseRfc3339(time);
+    if (start === undefined) throw new TypeError(`${time} is no time: write it as 2026-01-01T00:00:00Z`);
+    this.#time = new VirtualClock(start);
+    this.#seed = seed;
+    this.#chance = new SeededEntropy(seed);
+    this.#crypto = this.#quiet.crypto(fixtureCrypto(new FixtureKeys()));
+    this.#quiet.ask(() => this.#isProxyBusy());
+    this.clock = new VirtualTime(this.#time, () => this.#quiet.settled());
+    this.global = this.#node(GLOBAL, async () => (await this.serveGlobal()).served);
+    for (const name of options.zones ?? ['east', 'west']) {
+      this.zones.set(
+        name,
+        this.#node(name, () => this.serveZone(name, 'grpc://global:5685')),
+      );
+      const endpoint = () => (this.global.running ? this.global.served.endpoint : undefined);
+      this.#links.set(name, new LabLink(endpoint, this.#time, this.#newChance()));
+    }
   }
 
-  /** Starts everything and waits until every zone is in sync. */
-  async start(): Promise<void> {
-    await this.global.start();
-    await Promise.all([...this.#zones.values()].map((zone) => zone.start()));
-    await this.synced();
+  /** The link between a zone and global. @throws TypeError for a zone that there is not */
+  link(zone: string): LabLink {
+    this.zone(zone);
+    return this.#links.get(zone) as LabLink;
   }
 
-  async stop(): Promise<void> {
-    await Promise.all([this.global.stop(), ...[...this.#zones.values()].map((zone) => zone.stop())]);
+  /** Proxies that were started and not stopped. */
+  get proxies(): readonly LabProxy[] {
+    return [...this.#proxies];
   }
 
-  zone(name: string): LabNode<ServedZone> {
-    const zone = this.#zones.get(name);
-    if (!zone) throw new TypeError(`this lab has no zone ${name}: it has ${[...this.#zones.keys()].join(', ')}`);
-    return zone;
+  /** Starts a proxy of a zone. It goes on trying, on the time of the lab, until it is stopped. */
+  startProxy(zone: string, options: ProxyOptions): LabProxy {
+    const { dp: port } = this.zone(zone).served.ports;
+    const proxy = new LabProxy(options, { zone, port, clock: this.#time, entropy: this.#newChance() });
+    this.#proxies.add(proxy);
+    return proxy;
   }
 
-  /** Forgets the store of a stopped control plane, as a lost disk would. */
-  wipe(name: string): void {
-    this.stores.delete(name);
+  async stopProxy(proxy: LabProxy): Promise<void> {
+    this.#proxies.delete(proxy);
+    await proxy.stop();
   }
 
-  /** Environment of one control plane from its next start on, over that of all, and its YAML file. */
-  configure(name: string, env: Env, yaml = ''): void {
-    this.#configured.set(name, { env, yaml });
+  /** Signs a token with a key at hand, without any control plane: as `kogumactl generate … --signing-key-path`. */
+  async signOffline(kind: TokenKindName, request: object, key: { kid: string; pem: string }): Promise<string> {
+    return signOffline(kind, request, key, { crypto: this.#crypto, clock: this.#time, entropy: this.#chance });
   }
 
   /** A new signing key as people bring it: PEM of the private half. */
@@ -113,78 +157,65 @@ export class Lab {
     return (await this.#crypto.makeKey()).pem;
   }
 
-  /** Resolves when every zone that runs has applied all that global has. */
-  async synced(): Promise<void> {
-    const running = [...this.#zones.values()].filter(({ running }) => running).map(({ name }) => name);
-    await this.until(
-      () => running.every((zone) => this.#isSynced(zone)),
-      () => `zones are in sync: ${JSON.stringify(this.global.served.kds.report())}`,
-    );
-  }
-
-  /** Waits for a condition, asking in each turn of the event loop. */
+  /**
+   * Lets pass what it takes until something is so, and no more.
+   * @returns how many milliseconds of the lab's time it took
+   * @throws ControlPlaneError `unavailable` that says what was not so within the limit
+   */
   async until(
     condition: () => boolean | Promise<boolean>,
     what: string | (() => string | Promise<string>),
-  ): Promise<void> {
-    const { mono } = this.clock;
-    const start = mono();
-    while (!(await condition())) {
-      if (mono() - start > PATIENCE_MS) {
-        throw new ControlPlaneError(
-          'unavailable',
-          `waited ${PATIENCE_MS} ms until ${typeof what === 'string' ? what : await what()}`,
-        );
-      }
-      await nextTurn();
-    }
+    { within = USUAL_LIMIT }: UntilOptions = {},
+  ): Promise<number> {
+    const limit = milliseconds(within);
+    const took = await this.clock.passUntil(condition, limit);
+    if (took !== undefined) return took;
+    const told = typeof what === 'string' ? what : await what();
+    const time = formatDuration(BigInt(Math.round(limit)) * NANOS_PER_MILLISECOND);
+    throw new ControlPlaneError('unavailable', `waited ${time} of the lab's time until ${told}`);
   }
 
-  #isSynced(zone: string): boolean {
-    const { zones } = this.global.served.kds.report() as {
-      zones: { zone: string; types: { written: number; applied: number | null }[] }[];
-    };
-    const types = zones.find((row) => row.zone === zone)?.types ?? [];
-    return (
-      types.length > 0 &&
-      this.zone(zone).served.link?.state === 'in-sync' &&
-      types.every(({ written, applied }) => applied !== null && applied >= written)
-    );
+  /** Ends everything. */
+  override async stop(): Promise<void> {
+    this.clock.freeze();
+    await Promise.all(this.proxies.map((proxy) => this.stopProxy(proxy)));
+    await super.stop();
   }
 
-  async #startGlobal(): Promise<ServedGlobal> {
-    const config = this.#config('global', GLOBAL, { KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: String(this.#kdsPort) });
-    const global = await serveGlobal(config, await this.#ports(GLOBAL), 'lab');
-    this.#kdsPort = global.ports.kds;
-    this.#globalAddress = config.multizone.global.kds.tlsEnabled
-      ? `grpcs://localhost:${this.#kdsPort}`
-      : `grpc://127.0.0.1:${this.#kdsPort}`;
-    return global;
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
-  async #startZone(name: string): Promise<ServedZone> {
-    const config = this.#config('zone', name, {
-      KUMA_MULTIZONE_ZONE_NAME: name,
-      KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: this.#globalAddress,
+  protected surroundings(name: string): Surroundings {
+    return { clock: this.#clockOf(name), entropy: this.#newChance(), crypto: this.#crypto };
+  }
+
+  protected dial(zone: string): Dial {
+    return this.link(zone).dial;
+  }
+
+  /** For each life one of its own, which does not depend on what others drew meanwhile. */
+  #newChance(): SeededEntropy {
+    return new SeededEntropy(this.#seed * SEEDS_APART + ++this.#lives);
+  }
+
+  #node<S extends ServedGlobal | ServedZone>(name: string, serve: () => Promise<S>): TimedNode<S> {
+    const makeKey = () => this.#crypto.makeKey();
+    return new TimedNode(name, serve, { clock: this.#clockOf(name), forget: () => this.wipe(name), makeKey });
+  }
+
+  #clockOf(name: string): ShiftableClock {
+    const clock = this.#clocks.get(name) ?? new ShiftableClock(this.#time as Clock);
+    this.#clocks.set(name, clock);
+    return clock;
+  }
+
+  /** While one connects, or was sent away and has not heard of it, no time passes. */
+  #isProxyBusy(): boolean {
+    if (this.proxies.some(({ state }) => state === 'connecting')) return true;
+    return [...this.zones.values()].some(({ name, running }) => {
+      const connected = this.proxies.filter((proxy) => proxy.zone === name && proxy.state === 'connected').length;
+      return connected > 0 && connected > (running ? this.zone(name).served.dp.ads.streams : 0);
     });
-    const { globalAddress, kds } = config.multizone.zone;
-    const { tokenFile } = config.koguma.multizone.zone.kds;
-    const tls = { rootCaFile: kds.rootCaFile, skipVerify: kds.tlsSkipVerify };
-    const dial =
-      this.#options.dialThrough?.(name, globalAddress) ??
-      grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize, tls, tokenFile });
-    return serveZone(config, { ...(await this.#ports(name)), dial }, 'lab');
-  }
-
-  #config(role: 'global' | 'zone', name: string, own: Env): Config {
-    const { env, yaml } = this.#configured.get(name) ?? {};
-    return loadConfig({ role, yaml, env: { ...BASE_ENV, ...own, ...this.#options.env, ...env } }).config;
-  }
-
-  async #ports(name: string) {
-    const store =
-      (await this.#options.openStore?.(name)) ?? this.stores.get(name) ?? new MemoryStore(systemEntropy.uuid());
-    this.stores.set(name, store);
-    return { store, clock: this.clock, entropy: systemEntropy, crypto: this.#crypto, log: this.#options.log ?? SILENT };
   }
 }

@@ -38,6 +38,15 @@ export function addConfig(program: Command, terminal: Terminal): void {
     .action(async (_, command: Command) => (await load()).addControlPlane(command.optsWithGlobals(), terminal));
 
   controlPlanes
+    .command('from-docker')
+    .description('add each control plane that runs in a container here, with its admin token and authority')
+    .option('--project <name>', 'of the composition, where several run')
+    .addHelpText('after', examples('npx kogumactl config control-planes from-docker'))
+    .action(async (_, command: Command) =>
+      (await import('./from-docker.js')).addFromDocker(command.optsWithGlobals(), terminal),
+    );
+
+  controlPlanes
     .command('list')
     .description('list the control planes; * is the one that is spoken to')
     .addHelpText('after', examples('npx kogumactl config control-planes list'))

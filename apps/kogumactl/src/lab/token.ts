@@ -23,9 +23,18 @@ export async function readAdminToken({ name, state, api, log }: ChildStatus): Pr
     const todo = 'Is KUMA_API_SERVER_AUTHN_LOCALHOST_IS_ADMIN false? Then use a token that you have.';
     throw new Failure(`${name} refuses to show ${SECRET}: HTTP ${response.status}`, todo);
   }
-  const secret = (await response.json().catch(() => undefined)) as { data?: unknown } | undefined;
-  if (typeof secret?.data !== 'string') {
+  const data = secretIn(await response.text());
+  if (data === '')
     throw new Failure(`${name} answers with something else than a secret`, `See what it is: curl ${url}`);
+  return data;
+}
+
+/** What a secret holds, given its JSON; '' when that is no secret. */
+export function secretIn(json: string): string {
+  try {
+    const { data } = Object(JSON.parse(json)) as { data?: unknown };
+    return typeof data === 'string' ? Buffer.from(data, 'base64').toString('utf8').trim() : '';
+  } catch {
+    return '';
   }
-  return Buffer.from(secret.data, 'base64').toString('utf8').trim();
 }

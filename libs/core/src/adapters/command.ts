@@ -7,8 +7,10 @@ import type { Config } from '../config/settings.js';
 import type { Role } from '../config/table.js';
 import { ControlPlaneError } from '../errors.js';
 import type { Log } from '../log.js';
+import { type Observer, UNOBSERVED } from '../observer.js';
 import { ShiftableClock } from '../shiftable-clock.js';
 import { VERSION } from '../version.js';
+import { openTelemetry } from './open-telemetry.js';
 import { pinoLog } from './pino-log.js';
 import { systemClock } from './system-clock.js';
 import { systemEntropy } from './system-entropy.js';
@@ -18,6 +20,8 @@ export interface Machine {
   readonly clock: Clock;
   readonly entropy: typeof systemEntropy;
   readonly log: Log;
+  /** Follows the control plane at work, where the environment asks for it. */
+  readonly observer: Observer;
   readonly hostname: string;
 }
 
@@ -40,6 +44,8 @@ interface Command {
   /** Brings the store's tables up to date; answers what was done. */
   readonly migrate: (config: Config, machine: Machine) => Promise<readonly string[]>;
 }
+
+const MACHINE = { clock: systemClock, entropy: systemEntropy, observer: UNOBSERVED, hostname: hostname() };
 
 /** The whole of a control plane's `main`: arguments, configuration, signals, exit code. */
 export async function runCommand(command: Command): Promise<void> {
@@ -73,7 +79,7 @@ export async function runCommand(command: Command): Promise<void> {
 
 async function migrate({ program, migrate: work }: Command, config: Config): Promise<void> {
   const log = pinoLog('warn', program);
-  const done = await work(config, { clock: systemClock, entropy: systemEntropy, log, hostname: hostname() });
+  const done = await work(config, { ...MACHINE, log });
   for (const name of done) console.log(`applied ${name}`);
   console.log(done.length === 0 ? 'The store is up to date.' : `The store is up to date now: ${done.length} applied.`);
 }
@@ -83,17 +89,14 @@ async function serve(command: Command, config: Config, warnings: readonly string
   const log = pinoLog(config.koguma.log.level, name);
   for (const warning of warnings) log.warn(warning);
   const stopped = stopRequest(log);
-  const running = await command.start(config, {
-    clock: clockOf(config),
-    entropy: systemEntropy,
-    log,
-    hostname: hostname(),
-  });
+  const tracing = await openTelemetry(process.env, `${command.program}/${name}`);
+  const running = await command.start(config, { ...MACHINE, clock: clockOf(config), log, observer: tracing.observer });
   log.info('ready', { url: running.url });
   process.send?.({ type: 'ready', name });
   running.watch?.((state) => process.connected && process.send?.({ type: 'state', state }));
   await stopped;
   await running.stop();
+  await tracing.stop();
   log.info('stopped');
   // Everything of ours has ended; what a library may still wait for (a dial, a timer) is nobody's business any more.
   process.exit(0);

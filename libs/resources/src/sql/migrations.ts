@@ -56,5 +56,18 @@ class CreateLease implements MigrationInterface {
   }
 }
 
-export const MIGRATIONS = [CreateStore, CreateLease];
+/** Who asked for a change, so that it can be followed into the zones. */
+class AddRequest implements MigrationInterface {
+  readonly name = 'AddRequest1764300000000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE change ADD COLUMN request text');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE change DROP COLUMN request');
+  }
+}
+
+export const MIGRATIONS = [CreateStore, CreateLease, AddRequest];
 export const MIGRATIONS_TABLE = 'migration';

@@ -98,7 +98,11 @@ describe.skipIf(!hasPostgres())('a PostgreSQL store', () => {
       const clerk = { user: 'clerk', password: 'clerk' };
       const message = `store ${url('clerk')} needs new tables, and this user may not make them: run "migrate up" as their owner`;
       await expect(open(clerk)).rejects.toMatchObject({ code: 'unavailable', message });
-      expect(await migrate()).toEqual(['CreateStore1764000000000', 'CreateLease1764200000000']);
+      expect(await migrate()).toEqual([
+        'CreateStore1764000000000',
+        'CreateLease1764200000000',
+        'AddRequest1764300000000',
+      ]);
       expect(await migrate()).toEqual([]);
       await alter('GRANT SELECT, INSERT, UPDATE, DELETE ON resource, revision, change TO clerk');
       await alter('GRANT SELECT ON migration TO clerk');
@@ -125,6 +129,7 @@ describe.skipIf(!hasPostgres())('a PostgreSQL store', () => {
     expect(await alter('SELECT name FROM migration')).toEqual([
       { name: 'CreateStore1764000000000' },
       { name: 'CreateLease1764200000000' },
+      { name: 'AddRequest1764300000000' },
     ]);
   });
 

@@ -1,4 +1,4 @@
-import { ControlPlaneError } from '@koguma/core';
+import { ControlPlaneError, requestId } from '@koguma/core';
 import { RESOURCE_TYPE_NAMES, type Resource, type ResourceKey, type ResourceType } from '../resource.js';
 import type { Committed, Entry, Feed, Lease, ResourceStore, Revision, StoreTransaction } from '../store.js';
 import { isInsight } from '../types.js';
@@ -14,17 +14,22 @@ const OWNER = 'SELECT name FROM owner';
 /** Whoever wants to take the lease now has to wait for the end of this transaction. */
 const FENCE = 'SELECT fence FROM lease WHERE fence = $1 FOR SHARE';
 const ADVANCE = 'UPDATE revision SET n = n + 1 RETURNING epoch, n, pruned_to';
-const LOG = 'INSERT INTO change (revision, type, mesh, name) VALUES';
+const LOG = 'INSERT INTO change (revision, request, type, mesh, name) VALUES';
 /** The upper end changes nothing, but without statistics PostgreSQL takes an open end for a third of the table. */
-const LOGGED = `SELECT DISTINCT type, mesh, name FROM change
-  WHERE change.revision > $1 AND change.revision <= (SELECT n FROM revision)`;
+const RECENT = 'change.revision > $1 AND change.revision <= (SELECT n FROM revision)';
+const LOGGED = `SELECT DISTINCT type, mesh, name FROM change WHERE ${RECENT}`;
+/** With who asked for the last change of each. */
+const LAST_LOGGED = `SELECT type, mesh, name, request FROM (
+    SELECT type, mesh, name, request, ROW_NUMBER() OVER (PARTITION BY type, mesh, name ORDER BY revision DESC) AS nth
+    FROM change WHERE ${RECENT}
+  ) AS numbered WHERE nth = 1`;
 const PRUNE = 'DELETE FROM change WHERE revision <= $1';
 const PRUNED = 'UPDATE revision SET pruned_to = $1';
 /** Where the store is, beside each key that changed since and what it is now: one statement, so one snapshot. */
 const CHANGED = `SELECT revision.epoch, revision.n, revision.pruned_to, changed.type, changed.mesh, changed.name,
-    spec, labels, version, creation_time, modification_time
+    changed.request, spec, labels, version, creation_time, modification_time
   FROM revision
-  LEFT JOIN (${LOGGED}) AS changed ON revision.pruned_to <= $1 AND revision.epoch = $2
+  LEFT JOIN (${LAST_LOGGED}) AS changed ON revision.pruned_to <= $1 AND revision.epoch = $2
   LEFT JOIN resource ON resource.type = changed.type AND resource.mesh = changed.mesh AND resource.name = changed.name`;
 
 /** How many revisions the log remembers; a reader that is further behind starts over. */
@@ -127,7 +132,11 @@ export class SqlStore implements ResourceStore {
     if (after.epoch !== epoch || after.n < prunedTo || after.n > n) return undefined;
     const entries = rows
       .filter((row) => row.type !== null)
-      .map((row) => ({ key: keyOf(row), resource: row.version === null ? undefined : resourceOf(row) }));
+      .map((row) => ({
+        key: keyOf(row),
+        resource: row.version === null ? undefined : resourceOf(row),
+        ...(row.request === null ? {} : { request: row.request as string }),
+      }));
     return { revision: { epoch, n }, reset: false, entries };
   }
 
@@ -176,9 +185,9 @@ export class SqlStore implements ResourceStore {
     session.announce();
     for (let from = 0; from < changed.length; from += KEYS_PER_STATEMENT) {
       const keys = changed.slice(from, from + KEYS_PER_STATEMENT);
-      const rows = keys.map((_, row) => `($1, $${3 * row + 2}, $${3 * row + 3}, $${3 * row + 4})`);
+      const rows = keys.map((_, row) => `($1, $2, $${3 * row + 3}, $${3 * row + 4}, $${3 * row + 5})`);
       const parameters = keys.flatMap(({ type, mesh, name }) => [type, mesh, name]);
-      await session.query(`${LOG} ${rows.join(', ')}`, [position.n, ...parameters]);
+      await session.query(`${LOG} ${rows.join(', ')}`, [position.n, requestId() ?? null, ...parameters]);
     }
     await this.#prune(session, position);
   }
