@@ -1,18 +1,8 @@
 import type { Command } from 'commander';
 import { examples } from '../command-line.js';
 import type { Terminal } from '../terminal.js';
+import { DEMOS, type DemoName } from './names.js';
 import type { Kogumactl } from './stage.js';
-
-const DEMOS = {
-  'key-sync': 'which keys cross to the zones, in which form, and which do not',
-  outage: 'global dies, and zones go on issuing and checking tokens',
-  revocation: 'a revocation reaches one zone, and not the one that is cut off',
-  rotation: 'a key that is rotated by hand while a zone lags, and one that is rotated in phases',
-  'time-travel': 'tokens expire, and clocks disagree',
-} as const;
-
-/** Which demos there are. */
-export type DemoName = keyof typeof DEMOS;
 
 /** `demo …`: tells a story, with real commands on a real lab. @param kogumactl what runs them */
 export function addDemo(program: Command, terminal: Terminal, kogumactl: Kogumactl): void {

@@ -1,6 +1,6 @@
 import type { Terminal } from '../terminal.js';
-import type { DemoName } from './commands.js';
 import { keySync } from './key-sync.js';
+import type { DemoName } from './names.js';
 import { outage } from './outage.js';
 import { rentLab } from './own-lab.js';
 import { revocation } from './revocation.js';
@@ -30,7 +30,11 @@ export async function runDemo(
   try {
     terminal.out.write(`${lab.isOwn ? 'A lab for this demo' : 'The lab that runs'} is ready after ${seconds()} s.\n`);
     const stage = new Stage(lab, kogumactl, auto);
-    await STORIES[name](stage).finally(() => stage.close());
+    try {
+      await STORIES[name](stage);
+    } finally {
+      await stage.close();
+    }
     terminal.out.write(`\nThat was ${name}, in ${seconds()} s.\n`);
   } finally {
     const quiet = { write: () => undefined };
