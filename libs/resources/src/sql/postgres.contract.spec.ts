@@ -130,6 +130,7 @@ describe.skipIf(!hasPostgres())('a PostgreSQL store', () => {
       { name: 'CreateStore1764000000000' },
       { name: 'CreateLease1764200000000' },
       { name: 'AddRequest1764300000000' },
+      { name: 'CreateDataKey1764400000000' },
     ]);
   });
 
