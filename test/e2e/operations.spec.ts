@@ -1,9 +1,11 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCollector } from '../support/collector.js';
 import { ControlPlaneProcess } from '../support/control-plane-process.js';
 import { freePort } from '../support/free-port.js';
-import { eventually, Program, ROOT } from '../support/processes.js';
+import { eventually, Program, ROOT, run, scratchFolder } from '../support/processes.js';
 
 let collector: Awaited<ReturnType<typeof openCollector>>;
 let global: ControlPlaneProcess;
@@ -117,6 +119,56 @@ describe('OpenTelemetry', () => {
     });
     expect(await program.ended()).toBe(1);
     expect(program.output).toContain('OTEL_TRACES_EXPORTER: got "zipkin", allowed: otlp, none, or nothing');
+  });
+});
+
+describe('a store whose secrets are encrypted', () => {
+  let folder: Awaited<ReturnType<typeof scratchFolder>>;
+  let sealed: ControlPlaneProcess;
+  let keyFile: string;
+  const globalCp = (...args: string[]) =>
+    run(process.execPath, [`${ROOT}/apps/global-cp/bin/global-cp.js`, ...args], {
+      KOGUMA_STORE_ENCRYPTION_KEY_FILE: keyFile,
+    });
+  beforeAll(async () => {
+    folder = await scratchFolder();
+    keyFile = join(folder.path, 'store-keys');
+    sealed = await ControlPlaneProcess.of('global', {
+      KUMA_STORE_TYPE: 'sqlite',
+      KOGUMA_STORE_SQLITE_PATH: join(folder.path, 'global.db'),
+      KOGUMA_STORE_ENCRYPTION_KEY_FILE: keyFile,
+      KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: '0',
+    });
+  });
+  afterAll(async () => {
+    await sealed?.end('SIGKILL');
+    await folder?.remove();
+  });
+
+  it('has its key rotated by a command while it runs, and starts with the new one alone, and not with the old one', async () => {
+    expect((await globalCp('store', 'rotate-key')).output).toContain(`The first key of ${keyFile} is `);
+    const old = readFileSync(keyFile, 'utf8');
+    await sealed.start();
+    const token = await sealed.issue('zone-ingress', { zone: 'east' });
+    expect((await globalCp('store', 'rotate-key')).code).toBe(0);
+    await eventually(
+      () => sealed.log.includes('the data key is wrapped by the first key of the file'),
+      'it has noticed',
+    );
+    expect(sealed.log).not.toContain(old.trim());
+    await sealed.end('SIGTERM');
+
+    const [fresh] = readFileSync(keyFile, 'utf8').split('\n');
+    writeFileSync(keyFile, `${fresh}\n`);
+    await sealed.start();
+    expect(await sealed.verify(token, 'zone-ingress')).toMatchObject({ accepted: true });
+    await sealed.end('SIGKILL');
+
+    writeFileSync(keyFile, old);
+    await expect(sealed.start()).rejects.toThrow('no key in this file opens the store');
+    writeFileSync(keyFile, `${fresh}\n`);
+    await sealed.start();
+    expect(await sealed.verify(token, 'zone-ingress')).toMatchObject({ accepted: true });
   });
 });
 

@@ -1,6 +1,6 @@
 import { joseCrypto } from '@koguma/auth';
 import { runCommand } from '@koguma/core';
-import { migrateStore, openStore } from '@koguma/resources';
+import { migrateStore, openStore, rotateStoreKey } from '@koguma/resources';
 import { serveGlobal } from './serve.js';
 
 await runCommand({
@@ -8,6 +8,7 @@ await runCommand({
   role: 'global',
   nameOf: () => 'global',
   migrate: (config, { log }) => migrateStore(config, { log }),
+  rotateStoreKey,
   start: async (config, { clock, entropy, log, observer, hostname }) => {
     const store = await openStore(config, { entropy, log });
     const global = await serveGlobal(config, { store, clock, entropy, crypto: joseCrypto, log, observer }, hostname);

@@ -1,7 +1,7 @@
 import { joseCrypto } from '@koguma/auth';
 import { runCommand } from '@koguma/core';
 import { grpcDial } from '@koguma/kds';
-import { migrateStore, openStore } from '@koguma/resources';
+import { migrateStore, openStore, rotateStoreKey } from '@koguma/resources';
 import { serveZone } from './serve.js';
 
 await runCommand({
@@ -9,6 +9,7 @@ await runCommand({
   role: 'zone',
   nameOf: (config) => config.multizone.zone.name,
   migrate: (config, { log }) => migrateStore(config, { log }),
+  rotateStoreKey,
   start: async (config, { clock, entropy, log, observer, hostname }) => {
     const { globalAddress, kds } = config.multizone.zone;
     const { tokenFile } = config.koguma.multizone.zone.kds;

@@ -13,7 +13,7 @@ export {
 export { MemoryStore } from './memory-store.js';
 export { isLabel, LABEL_RULE } from './names.js';
 export { observedStore } from './observed-store.js';
-export { migrateStore, openStore } from './open-store.js';
+export { migrateStore, openStore, rotateStoreKey } from './open-store.js';
 export {
   byMeshAndName,
   type ConfigSpec,

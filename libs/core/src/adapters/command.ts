@@ -43,9 +43,13 @@ interface Command {
   readonly start: (config: Config, machine: Machine) => Promise<Running>;
   /** Brings the store's tables up to date; answers what was done. */
   readonly migrate: (config: Config, machine: Machine) => Promise<readonly string[]>;
+  /** Puts a new key into the file of the store's keys; answers what to print. */
+  readonly rotateStoreKey: (config: Config) => Promise<readonly string[]>;
 }
 
 const MACHINE = { clock: systemClock, entropy: systemEntropy, observer: UNOBSERVED, hostname: hostname() };
+
+const COMMANDS = ['run', 'migrate up', 'store rotate-key'];
 
 /** The whole of a control plane's `main`: arguments, configuration, signals, exit code. */
 export async function runCommand(command: Command): Promise<void> {
@@ -61,11 +65,13 @@ export async function runCommand(command: Command): Promise<void> {
     });
     if (values.version) return console.log(`${program} ${VERSION}`);
     const asked = positionals.join(' ');
-    if (values.help || (asked !== 'run' && asked !== 'migrate up')) return usage(program, values.help ? 0 : 2);
+    if (values.help || !COMMANDS.includes(asked)) return usage(program, values.help ? 0 : 2);
     const yamlName = values['config-file'];
     const yaml = yamlName === undefined ? {} : { yaml: readConfigFile(yamlName), yamlName };
     const { config, warnings } = loadConfig({ role, ...yaml, env: process.env });
-    await (asked === 'run' ? serve(command, config, warnings) : migrate(command, config));
+    if (asked === 'run') await serve(command, config, warnings);
+    else if (asked === 'migrate up') await migrate(command, config);
+    else for (const line of await command.rotateStoreKey(config)) console.log(line);
   } catch (thrown) {
     const { message, code } = thrown instanceof ControlPlaneError ? thrown : ControlPlaneError.from(thrown);
     console.error(`Error: ${message}`);
@@ -143,8 +149,10 @@ function readConfigFile(file: string): string {
 function usage(program: string, exitCode: number): void {
   const text = `Usage: ${program} run [-c FILE]
        ${program} migrate up [-c FILE]
+       ${program} store rotate-key [-c FILE]
 
-Runs one control plane, or brings the tables of its store up to date and ends.
+Runs one control plane; or brings the tables of its store up to date, or puts a new key into the file
+of the store's keys, and ends.
 
 It is configured by Kuma's YAML (-c, --config-file) and environment variables (KUMA_…, KOGUMA_…);
 the environment wins. Example: KUMA_STORE_TYPE=memory ${program} run`;

@@ -35,6 +35,7 @@ const DEFAULTS: [path: string, env: string | undefined, global: unknown, zone?: 
   ['store.postgres.tls.certPath', 'KUMA_STORE_POSTGRES_TLS_CERT_PATH', ''],
   ['store.postgres.tls.keyPath', 'KUMA_STORE_POSTGRES_TLS_KEY_PATH', ''],
   ['store.postgres.tls.caPath', 'KUMA_STORE_POSTGRES_TLS_CA_PATH', ''],
+  ['koguma.store.encryption.keyFile', 'KOGUMA_STORE_ENCRYPTION_KEY_FILE', ''],
   ['koguma.store.sqlite.path', 'KOGUMA_STORE_SQLITE_PATH', '~/.koguma/global.db', '~/.koguma/zone.db'],
   ['apiServer.http.interface', 'KUMA_API_SERVER_HTTP_INTERFACE', '127.0.0.1'],
   ['apiServer.http.port', 'KUMA_API_SERVER_HTTP_PORT', 5681],

@@ -67,6 +67,8 @@ export const SETTINGS = {
   'store.postgres.tls.certPath': setting(text, ''),
   'store.postgres.tls.keyPath': setting(text, ''),
   'store.postgres.tls.caPath': setting(text, ''),
+  /** Keys, one a line; the first encrypts what secrets are encrypted with. Empty: secrets are stored in the clear. */
+  'koguma.store.encryption.keyFile': setting(text, ''),
   'koguma.store.sqlite.path': setting(filePath, ({ role, at }) => `${at('general.workDir')}/${role}.db`),
 
   'apiServer.http.interface': setting(listenAddress, '127.0.0.1'),

@@ -69,5 +69,18 @@ class AddRequest implements MigrationInterface {
   }
 }
 
-export const MIGRATIONS = [CreateStore, CreateLease, AddRequest];
+/** What secrets are encrypted with, wrapped by a key that is kept elsewhere; no row while they are not. */
+class CreateDataKey implements MigrationInterface {
+  readonly name = 'CreateDataKey1764400000000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('CREATE TABLE data_key (id integer NOT NULL PRIMARY KEY CHECK (id = 1), wrapped text NOT NULL)');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP TABLE data_key');
+  }
+}
+
+export const MIGRATIONS = [CreateStore, CreateLease, AddRequest, CreateDataKey];
 export const MIGRATIONS_TABLE = 'migration';

@@ -102,9 +102,10 @@ describe.skipIf(!hasPostgres())('a PostgreSQL store', () => {
         'CreateStore1764000000000',
         'CreateLease1764200000000',
         'AddRequest1764300000000',
+        'CreateDataKey1764400000000',
       ]);
       expect(await migrate()).toEqual([]);
-      await alter('GRANT SELECT, INSERT, UPDATE, DELETE ON resource, revision, change TO clerk');
+      await alter('GRANT SELECT, INSERT, UPDATE, DELETE ON resource, revision, change, data_key TO clerk');
       await alter('GRANT SELECT ON migration TO clerk');
       await create(await open(clerk), secret('one'));
     });
@@ -130,6 +131,7 @@ describe.skipIf(!hasPostgres())('a PostgreSQL store', () => {
       { name: 'CreateStore1764000000000' },
       { name: 'CreateLease1764200000000' },
       { name: 'AddRequest1764300000000' },
+      { name: 'CreateDataKey1764400000000' },
     ]);
   });
 

@@ -10,6 +10,8 @@ export interface PostgresStoreOptions {
   readonly logLimit?: number;
   /** See `SqlStoreOptions`. */
   readonly owner?: string;
+  /** The file of the key that secrets are encrypted with; empty or left out for none. */
+  readonly keyFile?: string;
 }
 
 /**
@@ -18,12 +20,17 @@ export interface PostgresStoreOptions {
  * @throws ControlPlaneError `unavailable` when it cannot be reached, belongs to another program or is a newer one's
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<ResourceStore> {
-  const { settings, entropy, log, logLimit, owner } = options;
+  const { settings, entropy, log, logLimit, owner, keyFile = '' } = options;
   // Loaded here, since TypeORM takes 200 ms and 30 MB that only those who have a database should pay.
   const { PostgresDatabase } = await import('./adapters/postgres-database.js');
   const database = await PostgresDatabase.open(settings, { entropy, log: log.scope('store') });
   try {
-    return await SqlStore.open(database, { newEpoch: entropy.uuid(), owner, logLimit });
+    return await SqlStore.open(database, {
+      newEpoch: entropy.uuid(),
+      owner,
+      logLimit,
+      encryption: { keyFile, log: log.scope('store') },
+    });
   } catch (error) {
     await database.close();
     throw error;

@@ -1,6 +1,7 @@
 import { byMeshAndName, type Resource, type ResourceKey, type ResourceType } from '../resource.js';
 import type { Revision } from '../store.js';
 import type { Row, SqlSession } from './database.js';
+import type { Vault } from './vault.js';
 
 const RESOURCE = 'SELECT type, mesh, name, spec, labels, version, creation_time, modification_time FROM resource';
 const GET = `${RESOURCE} WHERE type = $1 AND mesh = $2 AND name = $3`;
@@ -9,15 +10,24 @@ const LIST_IN_MESH = `${RESOURCE} WHERE type = $1 AND mesh = $2`;
 const REVISION = 'SELECT epoch, n, pruned_to FROM revision';
 
 /** The read that stores and transactions share. */
-export async function readOne(session: SqlSession, { type, mesh, name }: ResourceKey): Promise<Resource | undefined> {
+export async function readOne(
+  session: SqlSession,
+  { type, mesh, name }: ResourceKey,
+  vault: Vault,
+): Promise<Resource | undefined> {
   const [row] = await session.query(GET, [type, mesh, name]);
-  return row && resourceOf(row);
+  return row && resourceOf(row, vault);
 }
 
 /** Sorted here, not by the database: its collation may order text in another way. */
-export async function readAll(session: SqlSession, type: ResourceType, mesh?: string): Promise<Resource[]> {
+export async function readAll(
+  session: SqlSession,
+  vault: Vault,
+  type: ResourceType,
+  mesh?: string,
+): Promise<Resource[]> {
   const rows = mesh === undefined ? await session.query(LIST, [type]) : await session.query(LIST_IN_MESH, [type, mesh]);
-  return rows.map(resourceOf).sort(byMeshAndName);
+  return rows.map((row) => resourceOf(row, vault)).sort(byMeshAndName);
 }
 
 /** Where the store is, and up to where its log of changes was pruned. */
@@ -39,10 +49,11 @@ export function keyOf(row: Row): ResourceKey {
   return { type: row.type as ResourceType, mesh: String(row.mesh), name: String(row.name) };
 }
 
-export function resourceOf(row: Row): Resource {
+export function resourceOf(row: Row, vault: Vault): Resource {
+  const key = keyOf(row);
   return {
-    ...keyOf(row),
-    spec: JSON.parse(String(row.spec)) as Resource['spec'],
+    ...key,
+    spec: vault.read(key, String(row.spec)),
     labels: JSON.parse(String(row.labels)) as Resource['labels'],
     version: Number(row.version),
     creationTime: Number(row.creation_time),

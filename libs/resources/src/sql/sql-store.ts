@@ -1,4 +1,4 @@
-import { ControlPlaneError, requestId } from '@koguma/core';
+import { ControlPlaneError, type Log, requestId } from '@koguma/core';
 import { RESOURCE_TYPE_NAMES, type Resource, type ResourceKey, type ResourceType } from '../resource.js';
 import type { Committed, Entry, Feed, Lease, ResourceStore, Revision, StoreTransaction } from '../store.js';
 import { isInsight } from '../types.js';
@@ -7,6 +7,7 @@ import { PostgresLease } from './postgres-lease.js';
 import { ReadSet } from './read-set.js';
 import { keyOf, type Position, positionOf, readAll, readOne, readPosition, resourceOf } from './reads.js';
 import { SqlTransaction } from './sql-transaction.js';
+import { OPEN, openVault, type Vault } from './vault.js';
 
 const FOUND = 'INSERT INTO revision (id, epoch, n, pruned_to) VALUES (1, $1, 0, 0) ON CONFLICT DO NOTHING';
 const OWN = 'INSERT INTO owner (id, name) VALUES (1, $1) ON CONFLICT DO NOTHING';
@@ -44,6 +45,8 @@ export interface SqlStoreOptions {
   readonly owner?: string | undefined;
   /** How many revisions the log of changes remembers. */
   readonly logLimit?: number | undefined;
+  /** How secrets are written; see `openVault`. In the clear when left out. */
+  readonly encryption?: { readonly keyFile: string; readonly log: Log } | undefined;
 }
 
 interface Outcome<T> {
@@ -64,29 +67,32 @@ export class SqlStore implements ResourceStore {
   readonly lease: Lease | undefined;
   readonly #database: SqlDatabase;
   readonly #logLimit: number;
+  readonly #vault: Vault;
   readonly #wakes = new Set<() => void>();
   /** The latest revision that was seen here; the store may have gone on, but not back. */
   #seen: Revision;
 
-  private constructor(database: SqlDatabase, seen: Revision, logLimit: number) {
+  private constructor(database: SqlDatabase, seen: Revision, logLimit: number, vault: Vault) {
     this.lease = database.shared ? new PostgresLease(database) : undefined;
     this.#database = database;
     this.#seen = seen;
     this.#logLimit = logLimit;
+    this.#vault = vault;
     database.onAnnounced(() => this.#wake());
   }
 
-  /** @throws ControlPlaneError `unavailable` when the database is the store of another control plane */
+  /** @throws ControlPlaneError `unavailable` when the database is the store of another control plane; also as `openVault` */
   static async open(
     database: SqlDatabase,
-    { newEpoch, owner, logLimit = DEFAULT_LOG_LIMIT }: SqlStoreOptions,
+    { newEpoch, owner, logLimit = DEFAULT_LOG_LIMIT, encryption }: SqlStoreOptions,
   ): Promise<SqlStore> {
     const position = await database.write(async (session) => {
       await session.query(FOUND, [newEpoch]);
       if (owner !== undefined) await claimOwnership(session, owner);
       return readPosition(session);
     }, false);
-    return new SqlStore(database, position, logLimit);
+    const vault = encryption ? await openVault(database, encryption.keyFile, encryption.log) : OPEN;
+    return new SqlStore(database, position, logLimit, vault);
   }
 
   get shared(): boolean {
@@ -94,11 +100,11 @@ export class SqlStore implements ResourceStore {
   }
 
   async get<R extends Resource = Resource>(key: ResourceKey): Promise<R | undefined> {
-    return (await readOne(this.#database, key)) as R | undefined;
+    return (await readOne(this.#database, key, this.#vault)) as R | undefined;
   }
 
   list(type: ResourceType, mesh?: string): Promise<Resource[]> {
-    return readAll(this.#database, type, mesh);
+    return readAll(this.#database, this.#vault, type, mesh);
   }
 
   async transaction<T>(work: (tx: StoreTransaction) => Promise<T>, fence?: number): Promise<Committed<T>> {
@@ -110,7 +116,9 @@ export class SqlStore implements ResourceStore {
   }
 
   async since(after: Revision | undefined): Promise<Feed> {
-    const feed = (after && (await this.#changes(after))) ?? (await this.#database.read(everything));
+    const feed =
+      (after && (await this.#changes(after))) ??
+      (await this.#database.read((session) => everything(session, this.#vault)));
     this.#see(feed.revision);
     return feed;
   }
@@ -122,6 +130,7 @@ export class SqlStore implements ResourceStore {
 
   close(): Promise<void> {
     this.#wakes.clear();
+    this.#vault.close();
     return this.#database.close();
   }
 
@@ -134,7 +143,7 @@ export class SqlStore implements ResourceStore {
       .filter((row) => row.type !== null)
       .map((row) => ({
         key: keyOf(row),
-        resource: row.version === null ? undefined : resourceOf(row),
+        resource: row.version === null ? undefined : resourceOf(row, this.#vault),
         ...(row.request === null ? {} : { request: row.request as string }),
       }));
     return { revision: { epoch, n }, reset: false, entries };
@@ -165,7 +174,7 @@ export class SqlStore implements ResourceStore {
     return this.#database.write(async (session) => {
       if (fence !== undefined && this.#database.shared) await requireFence(session, fence);
       reads.begun = alone ? undefined : this.#seen;
-      const tx = new SqlTransaction(session, reads);
+      const tx = new SqlTransaction(session, reads, this.#vault);
       const value = await work(tx);
       const { changed } = tx;
       if (changed.length === 0) {
@@ -241,12 +250,12 @@ function revisionOf({ epoch, n }: Position): Revision {
 }
 
 /** All that there is, for a reader that has to start over. */
-async function everything(session: SqlSession): Promise<Feed> {
+async function everything(session: SqlSession, vault: Vault): Promise<Feed> {
   const revision = revisionOf(await readPosition(session));
   const entries: Entry[] = [];
   for (const type of RESOURCE_TYPE_NAMES) {
     if (isInsight(type)) continue;
-    for (const resource of await readAll(session, type)) {
+    for (const resource of await readAll(session, vault, type)) {
       entries.push({ key: { type, mesh: resource.mesh, name: resource.name }, resource });
     }
   }

@@ -5,6 +5,7 @@ import { isInsight } from '../types.js';
 import type { SqlSession } from './database.js';
 import type { ReadSet } from './read-set.js';
 import { readAll, readOne } from './reads.js';
+import type { Vault } from './vault.js';
 
 /** A key that is there gives no row, instead of an error that would end the transaction on some databases. */
 const CREATE = `INSERT INTO resource (type, mesh, name, spec, labels, version, creation_time, modification_time)
@@ -17,12 +18,14 @@ const DELETE = 'DELETE FROM resource WHERE type = $1 AND mesh = $2 AND name = $3
 export class SqlTransaction implements StoreTransaction {
   readonly #session: SqlSession;
   readonly #reads: ReadSet;
+  readonly #vault: Vault;
   readonly #changed: ResourceKey[] = [];
 
   /** @param reads is told all that is read here */
-  constructor(session: SqlSession, reads: ReadSet) {
+  constructor(session: SqlSession, reads: ReadSet, vault: Vault) {
     this.#session = session;
     this.#reads = reads;
+    this.#vault = vault;
   }
 
   /** Each changed key once, without insights: what makes a revision. */
@@ -32,17 +35,17 @@ export class SqlTransaction implements StoreTransaction {
 
   async get<R extends Resource = Resource>(key: ResourceKey): Promise<R | undefined> {
     this.#reads.noteKey(key);
-    return (await readOne(this.#session, key)) as R | undefined;
+    return (await readOne(this.#session, key, this.#vault)) as R | undefined;
   }
 
   list(type: ResourceType, mesh?: string): Promise<Resource[]> {
     this.#reads.noteList(type, mesh);
-    return readAll(this.#session, type, mesh);
+    return readAll(this.#session, this.#vault, type, mesh);
   }
 
   async create(draft: Draft): Promise<Resource> {
     const { type, mesh, name, spec, labels, creationTime, modificationTime } = draft;
-    const texts = [JSON.stringify(spec), JSON.stringify(labels)];
+    const texts = [this.#vault.write(draft, spec), JSON.stringify(labels)];
     const [created] = await this.#session.query(CREATE, [type, mesh, name, ...texts, creationTime, modificationTime]);
     if (!created) throw this.#refusal(draft, 'conflict', 'already exists');
     this.#note(draft);
@@ -51,7 +54,7 @@ export class SqlTransaction implements StoreTransaction {
 
   async update(resource: Resource): Promise<Resource> {
     const { type, mesh, name, spec, labels, modificationTime, version } = resource;
-    const set = [JSON.stringify(spec), JSON.stringify(labels), modificationTime];
+    const set = [this.#vault.write(resource, spec), JSON.stringify(labels), modificationTime];
     const [updated] = await this.#session.query(UPDATE, [...set, type, mesh, name, version]);
     if (!updated) throw this.#refusal(resource, 'conflict', 'was changed meanwhile: read it again and retry');
     this.#note(resource);

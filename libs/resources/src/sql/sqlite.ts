@@ -11,6 +11,8 @@ export interface SqliteStoreOptions {
   readonly logLimit?: number;
   /** See `SqlStoreOptions`. */
   readonly owner?: string;
+  /** The file of the key that secrets are encrypted with; empty or left out for none. */
+  readonly keyFile?: string;
 }
 
 /**
@@ -23,12 +25,18 @@ export async function openSqliteStore({
   log,
   logLimit,
   owner,
+  keyFile = '',
 }: SqliteStoreOptions): Promise<ResourceStore> {
   // Loaded here, since TypeORM takes 200 ms and 30 MB that only those who open a file should pay.
   const { SqliteDatabase } = await import('./adapters/sqlite-database.js');
   const database = await SqliteDatabase.open(file, log.scope('store'));
   try {
-    return await SqlStore.open(database, { newEpoch: entropy.uuid(), owner, logLimit });
+    return await SqlStore.open(database, {
+      newEpoch: entropy.uuid(),
+      owner,
+      logLimit,
+      encryption: { keyFile, log: log.scope('store') },
+    });
   } catch (error) {
     await database.close();
     throw error;

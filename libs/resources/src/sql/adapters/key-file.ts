@@ -1,0 +1,97 @@
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unwatchFile,
+  watchFile,
+  writeFileSync,
+} from 'node:fs';
+import { ControlPlaneError, expandHome } from '@koguma/core';
+
+const SETTING = 'KOGUMA_STORE_ENCRYPTION_KEY_FILE';
+const ALGORITHM = 'aes-256-gcm';
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const LOOK_MS = 1_000;
+
+/** A key of AES-256. */
+export type AesKey = Buffer;
+
+export function newKey(): AesKey {
+  return randomBytes(KEY_BYTES);
+}
+
+/** A name that says nothing of the key. */
+export function nameOfKey(key: AesKey): string {
+  return createHash('sha256').update('koguma key ').update(key).digest('hex').slice(0, 16);
+}
+
+/** AES-256-GCM (NIST SP 800-38D) with a random nonce of 96 bits. @param context what it belongs to, and can be opened for alone */
+export function seal(key: AesKey, context: string, text: Uint8Array): string {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(Buffer.from(context));
+  const sealed = [cipher.update(text), cipher.final()];
+  return Buffer.concat([nonce, cipher.getAuthTag(), ...sealed]).toString('base64');
+}
+
+/** @returns undefined for what was not sealed by this key for this context, or was changed */
+export function unseal(key: AesKey, context: string, sealed: string): Buffer | undefined {
+  const bytes = Buffer.from(sealed, 'base64');
+  if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;
+  const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, NONCE_BYTES)).setAAD(Buffer.from(context));
+  decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
+  try {
+    return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The keys in a file, one a line, 32 bytes in base64 each: the first wraps from now on, all of them unwrap.
+ * @throws ControlPlaneError `invalid` that names the setting
+ */
+export function readKeys(file: string): readonly [AesKey, ...AesKey[]] {
+  const refuse = (clause: string) =>
+    new ControlPlaneError(
+      'invalid',
+      `${SETTING}: got ${JSON.stringify(file)}, which ${clause}; allowed: a file with keys of 32 bytes in base64, one a line, as openssl rand -base64 32 makes them`,
+    );
+  let text: string;
+  try {
+    text = readFileSync(expandHome(file), 'utf8');
+    if ((statSync(expandHome(file)).mode & 0o007) !== 0) throw refuse('everybody may read or write (chmod o= it)');
+  } catch (error) {
+    if (error instanceof ControlPlaneError) throw error;
+    throw refuse(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+  }
+  const lines = text.split('\n').map((line) => line.trim());
+  const keys = lines.filter((line) => line !== '').map((line) => Buffer.from(line, 'base64'));
+  const [first, ...others] = keys;
+  if (!first) throw refuse('is empty');
+  if (keys.some((key) => key.length !== KEY_BYTES)) throw refuse('holds something else than such keys');
+  return [first, ...others];
+}
+
+/** Puts a new key before those of the file, or makes the file with one. @returns the name of the new key */
+export function addKey(file: string): string {
+  const path = expandHome(file);
+  const before = existsSync(path) ? readKeys(file) : [];
+  const key = newKey();
+  const text = [key, ...before].map((one) => `${one.toString('base64')}\n`).join('');
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
+  if (before.length > 0) chmodSync(`${path}.new`, statSync(path).mode);
+  renameSync(`${path}.new`, path);
+  return nameOfKey(key);
+}
+
+/** Calls back, within a second, when the file is another. @returns what stops that */
+export function followKeyFile(file: string, changed: () => void): () => void {
+  const path = expandHome(file);
+  watchFile(path, { interval: LOOK_MS, persistent: false }, changed);
+  return () => unwatchFile(path, changed);
+}
