@@ -3,6 +3,7 @@ import { addApply } from './apply/commands.js';
 import { examples, sayWhereHelpIs } from './command-line.js';
 import { addConfig } from './config/commands.js';
 import { addDelete } from './delete/commands.js';
+import { addDemo } from './demo/commands.js';
 import { Failure } from './failure.js';
 import { addFaults } from './faults/commands.js';
 import { addGenerate } from './generate/commands.js';
@@ -61,6 +62,7 @@ function commands(terminal: Terminal): Command {
   addKeys(program, terminal);
   addTimeline(program, terminal);
   addFaults(program, terminal);
+  addDemo(program, terminal, kogumactl);
   addVersion(program, terminal);
   sayWhereHelpIs(program, 'npx kogumactl');
   return program;

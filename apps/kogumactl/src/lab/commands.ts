@@ -22,7 +22,8 @@ interface UpOptions extends DataOption {
 
 const UP_NOTES = `
 Ports: global has Kuma's (5680 diagnostics, 5681 API, 5682 API with TLS, 5685 KDS), and zone i has 5680 to 5682
-and 5678 (proxies), each + 1000 × i. All listen on the loopback address only. Whoever trusts DIR/global/ca.crt can verify each of them.
+and 5678 (proxies), each + 1000 × i. Faults and clocks are on 5690, and zone i reaches global by a wire on 5690 + 1000 × i.
+All listen on the loopback address only. Whoever trusts DIR/global/ca.crt can verify each of them.
 
 It writes the contexts lab-global, lab-east and so on to ~/.kogumactl/config (or --config-file), unless --no-config.
 

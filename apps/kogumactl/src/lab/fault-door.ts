@@ -114,7 +114,8 @@ function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof BadOrder) {
     const fields = error.violations.filter(({ field }) => field !== '');
-    return new Refusal(400, 'Invalid request', error.message, fields);
+    const detail = fields.length === 0 ? error.message : 'what is asked for is not valid';
+    return new Refusal(400, 'Invalid request', detail, fields);
   }
   if (error instanceof URIError) return new Refusal(400, 'Invalid request', 'the path cannot be read');
   if (error instanceof Failure) return new Refusal(409, 'Not possible now', `${error.message}. ${error.todo}`);

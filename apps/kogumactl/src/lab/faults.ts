@@ -35,7 +35,7 @@ interface Current {
 }
 
 /** Who is meant by all. */
-export const EVERYBODY = '*';
+const EVERYBODY = '*';
 const START_WITHIN_MS = 60_000;
 
 /** The faults of one lab: on the wires between zones and global, of control planes, and of their clocks. Each ends by itself. */

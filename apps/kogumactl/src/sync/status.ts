@@ -60,10 +60,11 @@ function revision(n: number | null | undefined): string {
   return n === null || n === undefined || n < 0 ? '-' : String(n);
 }
 
-/** `0`, `250ms`, `4.2s`, `1m30s`. */
+/** `0`, `250ms`, `4.2s`, `1m30s`, `720h0m`. */
 export function lag(ms: number): string {
   if (ms < 1_000) return ms === 0 ? '0' : `${Math.round(ms)}ms`;
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)}s`;
   const seconds = Math.round(ms / 1_000);
-  return `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes}m${seconds % 60}s` : `${Math.floor(minutes / 60)}h${minutes % 60}m`;
 }

@@ -1,0 +1,44 @@
+import type { Terminal } from '../terminal.js';
+import { keySync } from './key-sync.js';
+import type { DemoName } from './names.js';
+import { outage } from './outage.js';
+import { rentLab } from './own-lab.js';
+import { revocation } from './revocation.js';
+import { rotation } from './rotation.js';
+import { type Kogumactl, Stage } from './stage.js';
+import { timeTravel } from './time-travel.js';
+
+const STORIES: Readonly<Record<DemoName, (stage: Stage) => Promise<void>>> = {
+  'key-sync': keySync,
+  outage,
+  revocation,
+  rotation,
+  'time-travel': timeTravel,
+};
+
+/** Plays a demo on the lab that runs, or on one of its own, and leaves the lab with nothing wrong on purpose. */
+export async function runDemo(
+  name: DemoName,
+  { auto = false, data }: { readonly auto?: boolean; readonly data?: string },
+  terminal: Terminal,
+  kogumactl: Kogumactl,
+): Promise<void> {
+  const began = performance.now();
+  const seconds = () => ((performance.now() - began) / 1000).toFixed(1);
+  terminal.out.write('Looking for a lab, or starting one …\n');
+  const lab = await rentLab(data, terminal);
+  try {
+    terminal.out.write(`${lab.isOwn ? 'A lab for this demo' : 'The lab that runs'} is ready after ${seconds()} s.\n`);
+    const stage = new Stage(lab, kogumactl, auto);
+    try {
+      await STORIES[name](stage);
+    } finally {
+      await stage.close();
+    }
+    terminal.out.write(`\nThat was ${name}, in ${seconds()} s.\n`);
+  } finally {
+    const quiet = { write: () => undefined };
+    if (!lab.isOwn) await kogumactl(['fault', 'reset'], { ...lab.terminal, out: quiet, err: quiet });
+    await lab.leave();
+  }
+}
