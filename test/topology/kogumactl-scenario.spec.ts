@@ -31,7 +31,7 @@ function story(source: string, name = 'story.yaml'): string {
 }
 const written = (name: string) => readFileSync(join(user.home, name), 'utf8');
 
-describe('kogumactl scenario run', () => {
+describe('kogumactl scenario run', { timeout: 30_000 }, () => {
   it('tells what passed, for how long in the lab, and ends with 0', async () => {
     const { code, out, err } = await user.run('scenario', 'run', story(STORY), '--seed', '7');
     expect([code, err]).toEqual([0, '']);

@@ -178,7 +178,7 @@ const PLANTS: Readonly<Record<InvariantName, Plant>> = {
   },
 };
 
-describe('a fault that is planted', () => {
+describe('a fault that is planted', { timeout: 30_000 }, () => {
   it.each(INVARIANTS)('breaks %s, and is named', async (invariant) => {
     const { steps, prepare, env } = PLANTS[invariant];
     const sound = await play(steps);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { decodeToken, type Lab, startLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -37,6 +39,24 @@ describe('a lab of the test kit', () => {
       expect((await fetch(url)).status).toBe(200);
     }
     await expect(fetch(url)).rejects.toThrow();
+  });
+
+  it('leaves nothing in memory when it is stopped', async () => {
+    const started = async () => {
+      const lab = await startLab({ zones: ['east'] });
+      await lab.clock.advance('1m');
+      await lab.stop();
+      return new WeakRef(lab);
+    };
+    const gone = await started();
+    await startLab({ zones: [] }).then((other) => other.stop()); // so that nothing of the first is the last that was used
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    for (let turn = 0; turn < 20 && gone.deref(); turn++) {
+      await new Promise(setImmediate);
+      collect();
+    }
+    expect(gone.deref()).toBeUndefined();
   });
 
   it('makes the same ids of tokens with the same seed', async () => {

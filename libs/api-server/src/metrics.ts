@@ -1,5 +1,5 @@
 import type { Clock, Facts, Observer, Step } from '@koguma/core';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client';
 
 const SECONDS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
 
@@ -50,7 +50,7 @@ export class Metrics implements Observer {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    collectDefaultMetrics({ register: this.registry });
+    for (const metric of metricsOfProcess()) this.registry.registerMetric(metric);
     this.#steps = stepsOf(this.registry);
   }
 
@@ -169,4 +169,16 @@ function stepsOf(registry: Registry): Record<Step, Recorder> {
       if (Number(count) > 0) refused.inc({ type }, Number(count));
     },
   };
+}
+
+let ofProcess: Registry | undefined;
+
+/** What Node tells of the whole process. All control planes in it share this, since what collects it is never let go. */
+function metricsOfProcess(): Metric[] {
+  if (!ofProcess) {
+    ofProcess = new Registry();
+    collectDefaultMetrics({ register: ofProcess });
+  }
+  const registry = ofProcess;
+  return registry.getMetricsAsArray().flatMap(({ name }) => registry.getSingleMetric(name) ?? []);
 }
