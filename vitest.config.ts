@@ -49,6 +49,7 @@ export default defineConfig({
     projects: [
       project('unit', ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/guard/**/*.spec.ts'], {
         exclude: ['**/*.contract.spec.ts'],
+        testTimeout: 20_000,
       }),
       project('contract', ['libs/*/src/**/*.contract.spec.ts'], { testTimeout: 20_000, hookTimeout: 30_000 }),
       project('simulation', ['test/simulation/**/*.spec.ts'], { testTimeout: 300_000 }),

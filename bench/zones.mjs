@@ -88,8 +88,9 @@ async function resume(wanted) {
 
 const orders = { start, watch, resume, gather: async () => ({ at: await gathered() }) };
 
-process.on('message', async (message) => {
-  const [[order, about]] = Object.entries(message);
+async function obey([order, about]) {
   process.send({ [order]: await orders[order](about) });
-});
+}
+
+process.on('message', (message) => void obey(Object.entries(message)[0]));
 process.once('disconnect', () => process.exit());

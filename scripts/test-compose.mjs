@@ -19,6 +19,11 @@ if (docker('info').status !== 0) {
   process.exit(1);
 }
 
+// Where this machine has its packages from, the build has them from, too, unless it is told otherwise.
+const env = { ...process.env, KOGUMA_TEST_COMPOSE: project };
+const registry = spawnSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).stdout?.trim();
+if (registry && registry !== 'https://registry.npmjs.org/') env.NPMRC ??= `registry=${registry}`;
+
 const vitest = spawn(
   process.execPath,
   [
@@ -30,7 +35,7 @@ const vitest = spawn(
     '--disable-console-intercept',
     ...process.argv.slice(2),
   ],
-  { cwd: ROOT, stdio: 'inherit', env: { ...process.env, KOGUMA_TEST_COMPOSE: project } },
+  { cwd: ROOT, stdio: 'inherit', env },
 );
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => signal !== 'SIGINT' && vitest.kill(signal));

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { joseCrypto } from '@koguma/auth';
+import { connectLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LabProcesses } from '../support/lab-processes.js';
 import { eventually, isAlive } from '../support/processes.js';
@@ -29,6 +30,17 @@ describe('a lab of real processes', () => {
 
   it('issues in east what west accepts', async () => {
     expect(await accepted(2, await lab.zone(1).issue('zone-ingress', { zone: 'east' }))).toBe(true);
+  });
+
+  it('is driven by a test that takes hold of it by its addresses', async () => {
+    const held = await connectLab({
+      global: { url: lab.global.url, token: await lab.global.adminToken() },
+      zones: { east: lab.zone(1).url, west: lab.zone(2).url },
+    });
+    const token = await held.zone('east').issue('dataplane', { mesh: 'default', validFor: '720h' });
+    await held.global.revoke(token);
+    await held.synced();
+    expect((await held.zone('west').verify(token)).reason).toBe('revoked');
   });
 
   it('speaks TLS everywhere, under one authority', async () => {

@@ -1,8 +1,5 @@
-import { SILENT, systemEntropy } from '@koguma/core';
-import { openPostgresStore } from '@koguma/resources';
 import { type LabNode, startWiredLab, WiredLab } from '@koguma/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { hasPostgres, ThrowawayCluster } from '../support/throwaway-cluster.js';
 import { dataplane, Proxies } from './proxy-lab.js';
 
 let lab: WiredLab;
@@ -47,43 +44,6 @@ describe('readiness', () => {
     expect(await readyOf(lab.zone('east'))).toEqual({ status: 200 });
     await lab.zone('east').restart();
     expect(await readyOf(lab.zone('east'))).toEqual({ status: 200 });
-  });
-});
-
-describe.skipIf(!hasPostgres())('a zone whose database is away', { timeout: 40_000 }, () => {
-  let cluster: ThrowawayCluster;
-  beforeEach(async () => {
-    cluster = await ThrowawayCluster.start();
-    await cluster.createDatabase('east');
-    const settings = cluster.settings('east', { connectionTimeout: 1 });
-    const open = () => openPostgresStore({ settings, entropy: systemEntropy, log: SILENT });
-    lab = new WiredLab({
-      zones: ['east'],
-      openStore: (name) => (name === 'east' ? open() : Promise.resolve(undefined)),
-    });
-    await lab.start();
-  });
-  afterEach(() => cluster?.drop());
-
-  it('issues and checks tokens from memory and stays ready, refuses writes with the reason, and catches up when it is back', async () => {
-    const east = lab.zone('east');
-    await cluster.halt('at once');
-    const token = await east.issue('zone-ingress', { zone: 'east' });
-    expect(await east.verify(token, 'zone-ingress')).toMatchObject({ accepted: true });
-    expect(await readyOf(east)).toEqual({ status: 200 });
-    const web = {
-      type: 'Dataplane',
-      mesh: 'default',
-      name: 'web',
-      networking: { address: '10.0.0.1', inbound: [{ port: 80, tags: { 'kuma.io/service': 'web' } }] },
-    };
-    const refused = await east.call('PUT', '/meshes/default/dataplanes/web', web);
-    expect([refused.status, refused.text]).toEqual([503, expect.stringContaining('postgres')]);
-
-    await lab.global.createMesh('made-meanwhile');
-    await cluster.resume();
-    await expect.poll(async () => (await east.get('/meshes/made-meanwhile')).status, { timeout: 20_000 }).toBe(200);
-    expect((await east.call('PUT', '/meshes/default/dataplanes/web', web)).status).toBe(201);
   });
 });
 

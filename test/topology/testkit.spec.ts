@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { decodeToken, type Lab, startLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -13,6 +15,18 @@ describe('a lab of the test kit', () => {
     process.stdout.write(`startLab: ${((user + system) / 1_000).toFixed(0)} ms of work\n`);
     expect(user + system).toBeLessThan(1_000_000);
     expect([lab.isSynced('east'), lab.isSynced('west')]).toEqual([true, true]);
+  });
+
+  it('does what the README shows', async () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const [, shown = ''] = /```js\n(const lab = await startLab.*?)```/s.exec(readme) ?? [];
+    expect(shown).toContain('advance');
+    const AsyncFunction = (async () => undefined).constructor as FunctionConstructor;
+    const run = new AsyncFunction('startLab', 'assert', `${shown}\nawait lab.stop();`) as (
+      start: typeof startLab,
+      check: typeof assert,
+    ) => Promise<void>;
+    await run(startLab, assert);
   });
 
   it('is gone at the end of its scope, with all that it listened on', async () => {

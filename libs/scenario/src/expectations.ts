@@ -1,3 +1,4 @@
+import { tokenKind } from '@koguma/auth';
 import { milliseconds } from '@koguma/testkit';
 import type { Expectation } from './format.js';
 import { NotAsExpected } from './not-as-expected.js';
@@ -44,13 +45,14 @@ export async function expectStep(stage: Stage, expectation: Expectation): Promis
 }
 
 function lookOf(stage: Stage, expectation: Expectation): Look {
-  const { verify, proxy, status, link, synced, secret, signedBy } = expectation;
+  const { verify, proxy, status, link, synced, secret, key, signedBy } = expectation;
   if (verify) return verdictOf(stage, verify);
   if (proxy) return stateOf(stage, proxy);
   if (status) return statusOf(stage, status);
   if (link) return linkOf(stage, link);
   if (synced !== undefined) return syncOf(stage, synced);
   if (secret) return secretOf(stage, secret);
+  if (key) return keyOf(stage, key);
   if (signedBy) return signerOf(stage, signedBy);
   throw new TypeError('the format lets no expectation of nothing through');
 }
@@ -144,6 +146,47 @@ function secretOf(stage: Stage, { name, at, mesh, is }: NonNullable<Expectation[
       return { holds: isThere === (is === 'present'), found: `${name} is ${isThere ? 'present' : 'absent'} at ${at}` };
     },
   };
+}
+
+interface KeyRow {
+  readonly kind: string;
+  readonly mesh: string;
+  readonly serial: number;
+  readonly signs: boolean;
+  readonly zones: readonly { readonly zone: string; readonly has: string }[];
+  readonly proxies: readonly { readonly name: string }[];
+}
+
+function keyOf(stage: Stage, wanted: NonNullable<Expectation['key']>): Look {
+  const { kind, serial, signs, usedBy, missingIn } = wanted;
+  const mesh = tokenKind(kind).secretType === 'Secret' ? (wanted.mesh ?? 'default') : '';
+  const told = (facts: readonly (readonly [string, readonly string[] | undefined])[]) =>
+    facts.flatMap(([what, names]) => (names ? [`${what} ${names.join(', ') || 'none'}`] : [])).join(', ');
+  const shouldBe = told([
+    ['used by', usedBy],
+    ['missing in', missingIn],
+  ]);
+  const doesSign = signs === undefined ? '' : ` ${signs ? 'sign' : 'not sign'}${shouldBe ? ' and' : ''}`;
+  return {
+    wanted: `${kind} key ${serial} should${doesSign}${shouldBe ? ` be ${shouldBe}` : ''}`,
+    now: async () => {
+      const { body } = await stage.client('global').get<{ keys: KeyRow[] }>('/koguma/keys');
+      const row = body.keys.find((one) => one.kind === kind && one.mesh === mesh && one.serial === serial);
+      if (!row) return { holds: false, found: `there is no ${kind} key ${serial}` };
+      const users = row.proxies.map(({ name }) => name);
+      const lacking = row.zones.filter(({ has }) => has !== 'yes').map(({ zone }) => zone);
+      const holds = (signs === undefined || signs === row.signs) && isSame(usedBy, users) && isSame(missingIn, lacking);
+      const facts = told([
+        ['used by', users],
+        ['missing in', lacking],
+      ]);
+      return { holds, found: `${kind} key ${serial} ${row.signs ? 'signs' : 'does not sign'}, is ${facts}` };
+    },
+  };
+}
+
+function isSame(wanted: readonly string[] | undefined, found: readonly string[]): boolean {
+  return wanted === undefined || [...wanted].sort().join() === [...found].sort().join();
 }
 
 function signerOf(stage: Stage, { token: as, kid }: NonNullable<Expectation['signedBy']>): Look {

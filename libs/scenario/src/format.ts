@@ -80,6 +80,16 @@ const expectation = choice(
       mesh: mesh.optional(),
       is: z.enum(['present', 'absent'], 'must be present or absent'),
     }),
+    key: z
+      .strictObject({
+        kind,
+        mesh: mesh.optional(),
+        serial: z.int('must be a whole number'),
+        signs: z.boolean('must be true or false').optional(),
+        usedBy: z.array(name).optional().describe('connected proxies whose tokens it signed, and no others'),
+        missingIn: z.array(name).optional().describe('zones that do not have it, and no others'),
+      })
+      .describe('what global knows of a signing key'),
     signedBy: z.strictObject({ token, kid: z.string('must be a text: "2"') }).optional(),
   },
   {
@@ -103,13 +113,13 @@ const verbs = {
     })
     .describe('brings a new signing key with the next serial number'),
   activate: z
-    .strictObject({ at: controlPlane, kind, mesh: mesh.optional(), serial: z.int() })
+    .strictObject({ at: controlPlane, kind, mesh: mesh.optional(), serial: z.int('must be a whole number') })
     .describe('lets a prepared key sign'),
   deleteKey: z.strictObject({
     at: controlPlane,
     kind,
     mesh: mesh.optional(),
-    serial: z.int(),
+    serial: z.int('must be a whole number'),
     dryRun: z.boolean('must be true or false').optional(),
     warns: text.optional().describe('a text in the warnings of the answer'),
   }),

@@ -1,5 +1,4 @@
-import { type Secret, secretText, tokenKind } from '@koguma/auth';
-import type { ResourceType } from '@koguma/resources';
+import { isKeptLocal, type Secret, secretRole, secretText, TOKEN_KINDS, tokenKind } from '@koguma/auth';
 import type { InvariantName } from './invariant-names.js';
 import type { KnownToken, Stage } from './stage.js';
 
@@ -9,6 +8,9 @@ const BOUND_MS = 2_000;
 const STALE_SEEN_MS = 21_000;
 /** At most so often, where nothing changed. */
 const EVERY_MS = 1_000;
+
+/** Kinds of tokens that are good in all of a lab. */
+const CROSSING = TOKEN_KINDS.filter(({ crossing }) => crossing !== 'never');
 
 export interface Breach {
   readonly invariant: InvariantName;
@@ -89,7 +91,7 @@ export class Watch {
   async #isJudgedWell(known: KnownToken): Promise<void> {
     const { lab } = this.#stage;
     const { token, kind, mesh, as, revokedAt, issuedAt } = known;
-    if (kind === 'user' || !lab.global.running) return;
+    if (tokenKind(kind).crossing === 'never' || !lab.global.running) return;
     const here = await lab.global.served.auth.validator.verify(token, kind, mesh);
     if (revokedAt !== undefined && here.accepted) this.#breach('revoked-not-accepted', 'global', `${as} is accepted`);
     for (const name of this.#zones()) {
@@ -125,25 +127,21 @@ export class Watch {
     const { keys: there } = lab.global.served.auth;
     const { keys: here } = lab.zone(zone).served.auth;
     const meshes = lab.global.served.view.list('Mesh').map(({ name }) => name);
-    const rings = [
-      ...meshes.map((mesh) => ['dataplane', mesh] as const),
-      ['zone-ingress', ''] as const,
-      ['zone', ''] as const,
-    ];
-    for (const [kind, mesh] of rings) {
-      for (const { kid, key } of here.list(kind, mesh)) {
-        const other = there.list(kind, mesh).find((one) => one.kid === kid);
-        if (other && other.key.thumbprint !== key.thumbprint)
-          this.#breach('one-kid-one-key', zone, `${kind} key ${kid} is another key than on global`);
-      }
+    for (const { kind, secretType } of CROSSING) {
+      for (const mesh of secretType === 'Secret' ? meshes : [''])
+        for (const { kid, key } of here.list(kind, mesh)) {
+          const other = there.list(kind, mesh).find((one) => one.kid === kid);
+          if (other && other.key.thumbprint !== key.thumbprint)
+            this.#breach('one-kid-one-key', zone, `${kind} key ${kid} is another key than on global`);
+        }
     }
   }
 
   #listsAreSupersets(zone: string): void {
     const { lab } = this.#stage;
-    for (const type of ['Secret', 'GlobalSecret'] as const satisfies readonly ResourceType[]) {
+    for (const type of ['Secret', 'GlobalSecret'] as const) {
       for (const list of lab.global.served.view.list(type)) {
-        if (!isRevocationList(list.name)) continue;
+        if (secretRole(list).role !== 'revocations' || isKeptLocal(list)) continue;
         const here = idsOf(lab.zone(zone).served.view.get(list) as Secret | undefined);
         const lacking = idsOf(list as Secret).filter((id) => !here.includes(id));
         if (lacking.length > 0) this.#breach('zone-list-superset', zone, `${list.name} lacks ${lacking.join(', ')}`);
@@ -154,10 +152,11 @@ export class Watch {
   #secretsStayHome(zone: string): void {
     const { lab, hasUserKey } = this.#stage;
     const here = lab.zone(zone).served;
-    const prefix = tokenKind('zone').signingKeyPrefix('');
-    const names = here.view.list('GlobalSecret').map(({ name }) => name);
-    const leaked = names.find((name) => name.startsWith(`${prefix}-`));
-    if (leaked) this.#breach('no-private-zone-key-in-zone', zone, `${leaked} is in its store`);
+    const leaked = here.view.list('GlobalSecret').find((secret) => {
+      const role = secretRole(secret);
+      return role.role === 'signing-key' && tokenKind(role.kind).crossing === 'public';
+    });
+    if (leaked) this.#breach('no-private-zone-key-in-zone', zone, `${leaked.name} is in its store`);
     if (!lab.global.running || hasUserKey.has(zone)) return;
     const own = here.auth.keys.list('user', '').map(({ key }) => key.thumbprint);
     const crossed = lab.global.served.auth.keys.list('user', '').find(({ key }) => own.includes(key.thumbprint));
@@ -187,14 +186,6 @@ export class Watch {
 function follow(since: Map<string, number>, name: string, isSo: boolean, now: number): void {
   if (!isSo) since.delete(name);
   else if (!since.has(name)) since.set(name, now);
-}
-
-function isRevocationList(name: string): boolean {
-  return (
-    name.startsWith('dataplane-token-revocations') ||
-    name === 'zone-token-revocations' ||
-    name === 'zone-ingress-token-revocations'
-  );
 }
 
 function idsOf(list: Secret | undefined): string[] {

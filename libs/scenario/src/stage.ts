@@ -1,4 +1,4 @@
-import type { TokenKindName } from '@koguma/auth';
+import { type TokenKindName, tokenKind } from '@koguma/auth';
 import { ControlPlaneError } from '@koguma/core';
 import { type ControlPlaneClient, decodeToken, kindOf, type Lab, type LabProxy } from '@koguma/testkit';
 import type { Timeline } from './timeline.js';
@@ -76,7 +76,7 @@ export class Stage {
   keep(as: string, token: string, at: string): KnownToken {
     const { jti, kid, claims } = decodeToken(token);
     const kind = kindOf(token);
-    const mesh = kind === 'dataplane' ? String(claims.Mesh) : '';
+    const mesh = tokenKind(kind).secretType === 'Secret' ? String(claims.Mesh) : '';
     const whileCutOff = at !== 'global' && this.isCutOff(at) ? at : undefined;
     const issuedAt = this.lab.clock.passed;
     const known = { as, token, kind, mesh, kid, jti, issuedAt, revokedAt: undefined, whileCutOff };

@@ -39,7 +39,7 @@ export class LabNode<S extends Served> extends ControlPlaneClient {
     return (await fetch(`${this.diagnosticsUrl}/ready`)).status;
   }
 
-  /** Starts it where it was; nothing when it runs. */
+  /** Starts it, with what it had stored; nothing when it runs. Proxies and zones find it where it was, `url` is a new one. */
   async start(): Promise<void> {
     this.#served ??= await this.#serve();
   }
