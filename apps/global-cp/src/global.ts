@@ -127,7 +127,7 @@ export async function composeGlobal(
   const limit = config.multizone.global.kds.maxMsgSize;
   const outbox = new Outbox({ view, departures, limit, log: log.scope('kds') });
   const zones = () => view.list('Zone').map((zone) => zone.name);
-  const timeline = new Timeline({ traces: auth.traces, view, clock, zones });
+  const timeline = new Timeline({ traces: auth.traces, view, clock, controlPlane: 'global', zones });
   const kds = new KdsServer({
     timeline,
     manager,

@@ -71,7 +71,7 @@ export function apiParts(
   hostname: string,
   certificates?: Certificates,
 ): ApiServerParts {
-  const { manager, auth, keys, events, link, view, instanceId } = zone;
+  const { manager, auth, keys, timeline, events, link, view, instanceId } = zone;
   const { name } = config.multizone.zone;
   return {
     identity: { mode: 'zone', zone: name, hostname, instanceId, version: VERSION, clusterId: () => clusterIdOf(view) },
@@ -80,6 +80,7 @@ export function apiParts(
     auth,
     sync: link ?? standAlone(zone, name),
     keys,
+    timeline,
     events,
     ...(certificates ? { certificates } : {}),
     clock,

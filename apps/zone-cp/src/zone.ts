@@ -23,6 +23,7 @@ import {
   Outbox,
   PINGS,
   Syncer,
+  Timeline,
   ZoneInsights,
   ZoneLink,
   ZoneVoice,
@@ -58,6 +59,8 @@ export interface Zone {
   readonly auth: Auth;
   /** Every key, and all that depends on it here. */
   readonly keys: KeyInventory;
+  /** Since when revocations and keys count here, and where that was felt. */
+  readonly timeline: Timeline;
   /** What happened lately. */
   readonly events: EventLog;
   readonly insights: Insights;
@@ -189,6 +192,7 @@ export async function composeZone(
     view,
     auth,
     keys: new KeyInventory({ auth, view, manager, controlPlane: name }),
+    timeline: new Timeline({ traces: auth.traces, view, clock, controlPlane: name, zones: () => [] }),
     events,
     insights,
     link,

@@ -37,8 +37,7 @@ export interface ApiServerParts {
   readonly auth: Auth;
   readonly sync: SyncSource;
   readonly keys: KeysSource;
-  /** On global. */
-  readonly timeline?: TimelineSource;
+  readonly timeline: TimelineSource;
   /** Knows the client certificates of administrators; nobody has one when left out. */
   readonly certificates?: Pick<Certificates, 'isAdmin'>;
   readonly clock: Clock;

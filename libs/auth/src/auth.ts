@@ -101,7 +101,7 @@ export class Auth {
       clock,
       hint: unsynced,
       observer,
-      refused: (token) => this.traces.refused(token),
+      refused: (token, because) => this.traces.refused(token, because),
     });
     this.users = new Users({ validator: this.validator, log, localhostIsAdmin: settings.localhostIsAdmin });
     this.access = new Access(settings.grants);

@@ -62,15 +62,21 @@ export class Traces {
   }
 
   /** A token was refused because it is revoked, or because its key is not here. */
-  refused(token: TokenName): void {
-    const now = this.#clock.mono();
-    this.#follow(token, (trace) => (trace.firstRefusal === undefined ? { ...trace, firstRefusal: now } : trace));
+  refused(token: TokenName, because: TraceSubject['of']): void {
+    const name = nameOf(token, because);
+    const trace = name === undefined ? undefined : this.#traces.get(name);
+    if (name === undefined || !trace || trace.firstRefusal !== undefined) return;
+    this.#keep(name, { ...trace, firstRefusal: this.#clock.mono() });
   }
 
-  /** A stream was ended because its token is not good any more. */
+  /** A stream was ended because its token is not good any more, which was refused just before. */
   closed(token: TokenName): void {
-    const now = this.#clock.mono();
-    this.#follow(token, (trace) => ({ ...trace, lastClosed: now, closed: trace.closed + 1 }));
+    for (const because of ['revocation', 'key'] as const) {
+      const name = nameOf(token, because);
+      const trace = name === undefined ? undefined : this.#traces.get(name);
+      if (name === undefined || trace?.firstRefusal === undefined) continue;
+      this.#keep(name, { ...trace, lastClosed: this.#clock.mono(), closed: trace.closed + 1 });
+    }
   }
 
   #begin(subject: TraceSubject): void {
@@ -88,19 +94,14 @@ export class Traces {
     if (this.#traces.size > REMEMBERED && oldest !== undefined) this.#traces.delete(oldest);
   }
 
-  /** A token that is refused for its id and for its key is known by both. */
-  #follow({ kind, mesh, kid, jti }: TokenName, change: (trace: Trace) => Trace): void {
-    const names = [traceName({ of: 'key', kind, mesh, id: kid })];
-    if (jti !== undefined) names.push(traceName({ of: 'revocation', kind, mesh, id: jti.toLowerCase() }));
-    for (const name of names) {
-      const trace = this.#traces.get(name);
-      const changed = trace && change(trace);
-      if (changed && changed !== trace) this.#keep(name, changed);
-    }
-  }
-
   #keep(name: string, trace: Trace): void {
     this.#traces.set(name, trace);
     for (const listener of this.#listeners) listener(trace);
   }
+}
+
+/** Undefined for the revocation of a token without an id. */
+function nameOf({ kind, mesh, kid, jti }: TokenName, of: TraceSubject['of']): string | undefined {
+  const id = of === 'key' ? kid : jti?.toLowerCase();
+  return id === undefined ? undefined : traceName({ of, kind, mesh, id });
 }

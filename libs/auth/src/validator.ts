@@ -5,7 +5,7 @@ import { canBeListed, type Revocations } from './revocations.js';
 import type { KeySource, VerificationKey } from './signing-keys.js';
 import { type Identity, readIdentity, type TokenKindName, tokenKind } from './token-kinds.js';
 import { type ReadToken, type RejectionReason, readToken, UnreadableToken } from './token-reader.js';
-import type { TokenName } from './traces.js';
+import type { TokenName, TraceSubject } from './traces.js';
 
 /** One thing that was looked at, for people who ask why. */
 export interface Step {
@@ -56,11 +56,8 @@ interface Parts {
   readonly hint: (kind: TokenKindName) => string;
   readonly observer?: Observer | undefined;
   /** Told of tokens that are refused because they are revoked, or because their key is not here. */
-  readonly refused?: (token: TokenName) => void;
+  readonly refused?: (token: TokenName, because: TraceSubject['of']) => void;
 }
-
-/** What is known to come of a change of keys or revocations. */
-const BY_A_CHANGE: readonly RejectionReason[] = ['revoked', 'unknown_kid'];
 
 /**
  * Checks tokens, in two parts. `prove` does what is slow and depends on the token alone: reading it, and its
@@ -119,10 +116,14 @@ export class TokenValidator {
   /** Decides, from state in memory, whether a proven token is good now. */
   judge(proof: Proof): Verdict {
     const verdict = this.#judge(proof);
-    const { kind, mesh, token } = proof;
-    if (token && verdict.reason !== undefined && BY_A_CHANGE.includes(verdict.reason))
-      this.#parts.refused?.({ kind, mesh, kid: token.kid, jti: token.jti });
+    const { reason } = verdict;
+    if (reason === 'revoked' || reason === 'unknown_kid')
+      this.#tell(proof, reason === 'revoked' ? 'revocation' : 'key');
     return verdict;
+  }
+
+  #tell({ kind, mesh, token }: Proof, because: TraceSubject['of']): void {
+    if (token) this.#parts.refused?.({ kind, mesh, kid: token.kid, jti: token.jti }, because);
   }
 
   #judge({ kind, mesh, token, key, failed, steps, identity }: Proof): Verdict {

@@ -4,7 +4,7 @@ import type { ResourceType, ResourceView } from '@koguma/resources';
 import type { Trace as ToldTrace } from './gen/koguma/v1/sync.js';
 import { millisecondsOf } from './wire.js';
 
-/** Milliseconds from the write on global; null for what has not happened, or not been told. */
+/** Milliseconds from the write on global, on a zone from its arrival there; null for what has not happened, or not been told. */
 export interface Milestones {
   readonly controlPlane: string;
   readonly sent: number | null;
@@ -22,7 +22,7 @@ export interface Travel extends TraceSubject {
   readonly name: string;
   readonly writtenAt: string;
   readonly revision: number;
-  /** Global first, then the zones that anything is known of. */
+  /** Who is asked first; on global, then its zones. */
   readonly milestones: readonly Milestones[];
 }
 
@@ -30,6 +30,8 @@ interface Parts {
   readonly traces: Traces;
   readonly view: ResourceView;
   readonly clock: Clock;
+  /** Whose: `global`, or a zone's name. */
+  readonly controlPlane: string;
   /** Zones that are to be shown although nothing has reached them. */
   readonly zones: () => readonly string[];
 }
@@ -66,7 +68,7 @@ export class Timeline {
   constructor(parts: Parts) {
     this.#parts = parts;
     parts.traces.onChange((trace) => {
-      // A trace that begins on global is the write itself; later calls tell what came of it here.
+      // A trace that begins on global is the write itself, in a zone its arrival; later calls tell what came of it here.
       if (trace.firstRefusal === undefined && trace.closed === 0) this.#begin(trace);
     });
   }
@@ -144,7 +146,7 @@ export class Timeline {
     });
     const { firstRefusal, lastClosed, closed = 0 } = here ?? {};
     const milestones = [
-      row('global', { applied: written, firstRefusal, lastClosed, closed }),
+      row(this.#parts.controlPlane, { applied: written, firstRefusal, lastClosed, closed }),
       ...names.map((name) => row(name, zones.get(name) ?? {})),
     ];
     return { ...subject, name: secretOf(subject), writtenAt, revision, milestones };

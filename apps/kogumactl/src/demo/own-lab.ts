@@ -22,19 +22,23 @@ export interface Rented extends Scene {
   leave(): Promise<void>;
 }
 
-/** The lab that runs in a data folder, or one for this demo alone. @param data as it was given */
-export async function rentLab(data: string | undefined, terminal: Terminal): Promise<Rented> {
+/**
+ * The lab that runs in a data folder, or one for this demo alone.
+ * @param data as it was given
+ * @param stop ends a lab that is only starting
+ */
+export async function rentLab(data: string | undefined, stop: AbortSignal, terminal: Terminal): Promise<Rented> {
   const folder = dataPath(data, terminal.env);
   const running = await askLab(folder, { command: 'status', name: '' }).catch((error: unknown) => {
     if (data !== undefined) throw error;
     return undefined;
   });
-  if (!running) return startLab(terminal);
+  if (!running) return startLab(stop, terminal);
   const env = { ...terminal.env, KOGUMA_DATA: folder };
   return { isOwn: false, terminal: { ...terminal, env }, api: addressesIn(running), leave: async () => undefined };
 }
 
-async function startLab(terminal: Terminal): Promise<Rented> {
+async function startLab(stop: AbortSignal, terminal: Terminal): Promise<Rented> {
   const home = fs.mkdtempSync(path.join(tmpdir(), 'koguma-demo-'));
   const data = path.join(home, 'lab');
   const env: Environment = { ...terminal.env, HOME: home, KOGUMA_DATA: data };
@@ -44,8 +48,10 @@ async function startLab(terminal: Terminal): Promise<Rented> {
   // A group of its own: Ctrl-C reaches the demo, which then ends its lab.
   const lab = spawn(process.execPath, args, { env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const ended = new Promise<void>((resolve) => lab.once('close', () => resolve()));
+  const end = () => lab.kill('SIGINT');
+  stop.addEventListener('abort', end, { once: true });
   const leave = async () => {
-    lab.kill('SIGINT');
+    end();
     await ended;
     fs.rmSync(home, { recursive: true, force: true });
   };

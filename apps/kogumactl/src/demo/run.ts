@@ -1,3 +1,4 @@
+import { Failure } from '../failure.js';
 import type { Terminal } from '../terminal.js';
 import { keySync } from './key-sync.js';
 import type { DemoName } from './names.js';
@@ -23,18 +24,20 @@ export async function runDemo(
   terminal: Terminal,
   kogumactl: Kogumactl,
 ): Promise<void> {
+  const { stop } = terminal.interrupts();
+  const interrupted = new Promise<never>((_, reject) => {
+    const end = () => reject(new Failure('the demo was interrupted', `Begin again with: npx kogumactl demo ${name}`));
+    stop.addEventListener('abort', end, { once: true });
+  });
+  terminal.out.write('Looking for a lab, or starting one …\n');
   const began = performance.now();
   const seconds = () => ((performance.now() - began) / 1000).toFixed(1);
-  terminal.out.write('Looking for a lab, or starting one …\n');
-  const lab = await rentLab(data, terminal);
+  const lab = await rentLab(data, stop, terminal);
   try {
     terminal.out.write(`${lab.isOwn ? 'A lab for this demo' : 'The lab that runs'} is ready after ${seconds()} s.\n`);
     const stage = new Stage(lab, kogumactl, auto);
-    try {
-      await STORIES[name](stage);
-    } finally {
-      await stage.close();
-    }
+    const story = STORIES[name](stage);
+    await Promise.race([story, interrupted]).finally(() => void stage.close());
     terminal.out.write(`\nThat was ${name}, in ${seconds()} s.\n`);
   } finally {
     const quiet = { write: () => undefined };
