@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { type Entropy, SeededEntropy } from '@koguma/core';
 import type { ControlPlaneClient } from '@koguma/testkit';
+import { freePort } from '@koguma/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ControlPlaneProcess } from '../support/control-plane-process.js';
-import { freePort } from '../support/free-port.js';
 import { Ledger } from '../support/ledger.js';
 import { eventually, scratchFolder } from '../support/processes.js';
 import { hasPostgres, ThrowawayCluster } from '../support/throwaway-cluster.js';

@@ -2,10 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { decodeToken } from '@koguma/testkit';
+import { decodeToken, freePort } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { envoyBinary } from '../support/envoy-binary.js';
-import { freePort } from '../support/free-port.js';
 import { LabProcesses } from '../support/lab-processes.js';
 import { eventually, Program, ROOT, run } from '../support/processes.js';
 

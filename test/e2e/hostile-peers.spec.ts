@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { freePort } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KDS_SYNC } from '../peer/kds-methods.js';
 import { type DiscoveryRequest, discoveryRequest, discoveryResponse, toStruct } from '../peer/messages.js';
 import { RawConnection, type RawStream } from '../peer/raw-connection.js';
 import { ControlPlaneProcess } from '../support/control-plane-process.js';
-import { freePort } from '../support/free-port.js';
 import { eventually } from '../support/processes.js';
 
 const MIB = 1024 * 1024;

@@ -2,9 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ControlPlaneClient, decodeToken } from '@koguma/testkit';
+import { ControlPlaneClient, decodeToken, freePort } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../support/free-port.js';
 import { Program, ROOT, scratchFolder } from '../support/processes.js';
 
 const KOGUMACTL = `${ROOT}/apps/kogumactl/bin/kogumactl.js`;

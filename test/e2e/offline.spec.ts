@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../support/free-port.js';
 import { Program, ROOT, run, scratchFolder } from '../support/processes.js';
 
 const ZONE = `${ROOT}/apps/zone-cp/bin/zone-cp.js`;

@@ -1,8 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ControlPlaneClient } from '@koguma/testkit';
+import { ControlPlaneClient, freePort } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../support/free-port.js';
 import { eventually, Program, ROOT, run, scratchFolder } from '../support/processes.js';
 import { certificateIn, httpsCall } from '../support/tls.js';
 

@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { freePort } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCollector } from '../support/collector.js';
 import { ControlPlaneProcess } from '../support/control-plane-process.js';
-import { freePort } from '../support/free-port.js';
 import { eventually, Program, ROOT, run, scratchFolder } from '../support/processes.js';
 
 let collector: Awaited<ReturnType<typeof openCollector>>;

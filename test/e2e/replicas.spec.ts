@@ -1,8 +1,8 @@
 import { type Entropy, SeededEntropy, SILENT, systemClock, systemEntropy, Tasks } from '@koguma/core';
 import { openPostgresStore, ResourceView, type SecretSpec } from '@koguma/resources';
+import { freePort } from '@koguma/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ControlPlaneProcess } from '../support/control-plane-process.js';
-import { freePort } from '../support/free-port.js';
 import { Ledger } from '../support/ledger.js';
 import { eventually, ROOT } from '../support/processes.js';
 import { hasPostgres, ThrowawayCluster } from '../support/throwaway-cluster.js';

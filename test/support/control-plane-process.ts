@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { ControlPlaneClient } from '@koguma/testkit';
-import { freePort } from './free-port.js';
+import { ControlPlaneClient, freePort } from '@koguma/testkit';
 import { Program, ROOT } from './processes.js';
 
 type Env = Readonly<Record<string, string>>;

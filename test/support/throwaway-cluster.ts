@@ -6,8 +6,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { Config } from '@koguma/core';
+import { freePort } from '@koguma/testkit';
 import pg from 'pg';
-import { freePort } from './free-port.js';
 
 const HOST = '127.0.0.1';
 const USER = 'kuma';

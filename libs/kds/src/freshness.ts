@@ -122,7 +122,8 @@ export class Freshness {
   types(): TypeFreshness[] {
     return [...this.#types].map(([type, { told, revision, at, behindSince, error }]) => ({
       type,
-      written: told ?? null,
+      // A change may come before the heartbeat that tells of it.
+      written: told === undefined ? null : Math.max(told, revision ?? 0),
       applied: revision,
       appliedAt: at === undefined ? null : rfc3339(at),
       ...lagOf(this.#clock, behindSince),

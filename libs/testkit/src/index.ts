@@ -1,3 +1,4 @@
+export { freePort } from './adapters/free-port.js';
 export { LOCALHOST_CERT_FILE } from './certificate.js';
 export { type Address, ConnectedLab, type ConnectOptions, connectLab } from './connected-lab.js';
 export {

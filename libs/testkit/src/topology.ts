@@ -4,6 +4,7 @@ import { type ServedGlobal, serveGlobal } from '@koguma/global-cp';
 import type { Dial } from '@koguma/kds';
 import { MemoryStore, type ResourceStore } from '@koguma/resources';
 import { type ServedZone, serveZone } from '@koguma/zone-cp';
+import { freePort } from './adapters/free-port.js';
 import { LOCALHOST_CERTIFICATE } from './certificate.js';
 import type { LabNode } from './lab-node.js';
 
@@ -50,8 +51,8 @@ export abstract class Topology<G extends LabNode<ServedGlobal>, Z extends LabNod
   protected readonly zones = new Map<string, Z>();
   readonly #options: TopologyOptions;
   readonly #configured = new Map<string, { readonly env: Env; readonly yaml: string }>();
-  /** Where those that dial by themselves found each control plane: it comes back there. */
-  readonly #ports = new Map<string, Env>();
+  /** Where those that dial by themselves find each control plane, in all its lives. */
+  readonly #places = new Map<string, Env>();
 
   constructor(options: TopologyOptions) {
     this.#options = options;
@@ -123,29 +124,28 @@ export abstract class Topology<G extends LabNode<ServedGlobal>, Z extends LabNod
   }
 
   protected async serveGlobal(): Promise<{ readonly served: ServedGlobal; readonly config: Config }> {
-    const config = this.#config('global', GLOBAL, { KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: '0' });
-    const served = await serveGlobal(config, await this.#portsOf(GLOBAL), 'lab');
-    this.#comesBackTo(GLOBAL, 'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT', served.ports.kds);
-    return { served, config };
+    const config = this.#config('global', GLOBAL, await this.#placeOf(GLOBAL, 'KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT'));
+    return { served: await serveGlobal(config, await this.#portsOf(GLOBAL), 'lab'), config };
   }
 
   protected async serveZone(name: string, globalAddress: string): Promise<ServedZone> {
     const config = this.#config('zone', name, {
       KUMA_MULTIZONE_ZONE_NAME: name,
       KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: globalAddress,
+      ...(await this.#placeOf(name, 'KUMA_DP_SERVER_PORT')),
     });
-    const zone = await serveZone(config, { ...(await this.#portsOf(name)), dial: this.dial(name, config) }, 'lab');
-    this.#comesBackTo(name, 'KUMA_DP_SERVER_PORT', zone.ports.dp);
-    return zone;
+    return serveZone(config, { ...(await this.#portsOf(name)), dial: this.dial(name, config) }, 'lab');
   }
 
-  #comesBackTo(name: string, setting: string, port: number): void {
-    this.#ports.set(name, { [setting]: String(port) });
+  async #placeOf(name: string, setting: string): Promise<Env> {
+    const place = this.#places.get(name) ?? { [setting]: String(await freePort()) };
+    this.#places.set(name, place);
+    return place;
   }
 
   #config(role: 'global' | 'zone', name: string, own: Env): Config {
     const { env, yaml } = this.#configured.get(name) ?? {};
-    const all = { ...BASE_ENV, ...this.env, ...own, ...this.#ports.get(name), ...this.#options.env, ...env };
+    const all = { ...BASE_ENV, ...this.env, ...own, ...this.#options.env, ...env };
     return loadConfig({ role, yaml, env: all }).config;
   }
 
