@@ -56,7 +56,6 @@ export async function openVault(database: SqlDatabase, keyFile: string, log: Log
   const wrapped = String((row ?? (await database.query(DATA_KEY))[0])?.wrapped);
   const dataKey = unwrap(wrapped, readKeys(keyFile));
   const follow = () => rewrap(database, keyFile, dataKey, log);
-  await follow();
   const stop = followKeyFile(
     keyFile,
     () =>
@@ -64,6 +63,10 @@ export async function openVault(database: SqlDatabase, keyFile: string, log: Log
         log.error('the data key is not wrapped anew', { error: ControlPlaneError.from(error).message }),
       ),
   );
+  await follow().catch((error: unknown) => {
+    stop();
+    throw error;
+  });
   return sealed(dataKey, stop);
 }
 

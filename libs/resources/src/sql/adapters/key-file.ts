@@ -1,14 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  unwatchFile,
-  watchFile,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { ControlPlaneError, expandHome } from '@koguma/core';
 
 const SETTING = 'KOGUMA_STORE_ENCRYPTION_KEY_FILE';
@@ -89,9 +80,24 @@ export function addKey(file: string): string {
   return nameOfKey(key);
 }
 
-/** Calls back, within a second, when the file is another. @returns what stops that */
+/** Calls back, within a second, when the file holds something else than at this call. @returns what stops that */
 export function followKeyFile(file: string, changed: () => void): () => void {
-  const path = expandHome(file);
-  watchFile(path, { interval: LOOK_MS, persistent: false }, changed);
-  return () => unwatchFile(path, changed);
+  let before = textOf(expandHome(file));
+  // Not which takes what it finds some time later for what was there at first.
+  const look = setInterval(() => {
+    const now = textOf(expandHome(file));
+    if (now === before) return;
+    before = now;
+    changed();
+  }, LOOK_MS);
+  look.unref();
+  return () => clearInterval(look);
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
