@@ -33,7 +33,7 @@ import { Syncer } from './syncer.js';
 import type { Timeline } from './timeline.js';
 import { registerZone, TELL_MS, ZoneInsights } from './zone-insights.js';
 import { type CountedTokens, ZoneMemory } from './zone-memory.js';
-import { statusAsTold, type ZoneStatus, zoneStatus } from './zone-status.js';
+import { type LastLink, statusAsTold, type ZoneStatus, zoneStatus } from './zone-status.js';
 
 interface Parts {
   readonly manager: ResourceManager;
@@ -116,8 +116,8 @@ export class KdsServer implements KdsEndpoint {
         if (what === 'applied') this.#memory.acknowledged(zone, type, revision);
       },
       ended: (reason) => {
+        this.#left(zone);
         this.#streams.delete(stream);
-        this.#memory.left(zone, clock.wall());
         this.#insights.closed(zone, subscription);
         log.info('zone disconnected', { zone, reason: reason?.message ?? 'the zone ended the stream' });
       },
@@ -212,14 +212,33 @@ export class KdsServer implements KdsEndpoint {
       enabled: spec.enabled !== false,
       now: this.#parts.clock.wall(),
       staleAfterMs: this.#heart.staleAfterMs,
-      lastSeen: this.#memory.lastSeen(name) ?? this.#insights.lastSeen(name),
-      connection: newest && {
-        since: newest.since,
-        program: newest.hello.instanceId === '' ? 'kuma' : 'koguma',
-        types: newest.sender?.report() ?? [],
-        heard: this.#heart.heardFrom(newest.hello),
-      },
+      last: this.#lastLinkOf(name),
+      connection: newest && this.#linkOf(newest),
     });
+  }
+
+  #linkOf({ hello, since, lastSign, sender }: OpenStream) {
+    const heard = this.#heart.heardFrom(hello);
+    const program = hello.instanceId === '' ? ('kuma' as const) : ('koguma' as const);
+    // One of ours that has not begun its heartbeat yet is silent as well: its link may carry one way only.
+    const unheardMs = program === 'kuma' ? undefined : this.#parts.clock.mono() - lastSign;
+    const types = sender?.report() ?? [];
+    return { since, program, types, report: heard?.report, silentMs: heard?.silentMs ?? unheardMs };
+  }
+
+  /** The later one of those that this replica had, and others. */
+  #lastLinkOf(zone: string): LastLink | undefined {
+    const own = this.#memory.lastLink(zone);
+    const endedAt = this.#insights.lastSeenElsewhere(zone);
+    if (endedAt === undefined || (own && own.endedAt >= endedAt)) return own;
+    return { endedAt, oldSince: endedAt };
+  }
+
+  /** A link ends: how old it has left what the zone has goes on from there, however many links follow that bring nothing. */
+  #left(name: string): void {
+    const { lagMs } = this.#statusOf({ name, spec: {} });
+    const endedAt = this.#parts.clock.wall();
+    this.#memory.left(name, { endedAt, oldSince: endedAt - (lagMs ?? 0) });
   }
 
   /** Whoever asks another replica is told the same. */

@@ -92,12 +92,12 @@ export class ZoneInsights {
     return { report: koguma.report, ageMs, owner: koguma.owner };
   }
 
-  /** When the last connection of a zone ended, on `wall`, whichever replica had it. */
-  lastSeen(zone: string): number | undefined {
-    const spec = this.#parts.insights.get({ type: 'ZoneInsight', mesh: '', name: zone })?.spec as
-      | ZoneInsightSpec
-      | undefined;
-    const ends = (spec?.subscriptions ?? []).flatMap(({ disconnectTime }) => parseRfc3339(disconnectTime ?? '') ?? []);
+  /** When the last connection of a zone ended that another replica had, or this one before it was started anew; on `wall`. */
+  lastSeenElsewhere(zone: string): number | undefined {
+    const { insights, instanceId } = this.#parts;
+    const spec = insights.get({ type: 'ZoneInsight', mesh: '', name: zone })?.spec as ZoneInsightSpec | undefined;
+    const others = (spec?.subscriptions ?? []).filter(({ globalInstanceId }) => globalInstanceId !== instanceId);
+    const ends = others.flatMap(({ disconnectTime }) => parseRfc3339(disconnectTime ?? '') ?? []);
     return ends.length === 0 ? undefined : Math.max(...ends);
   }
 

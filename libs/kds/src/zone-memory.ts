@@ -1,5 +1,6 @@
 import type { ResourceType } from '@koguma/resources';
 import type { KeyUse } from './gen/koguma/v1/sync.js';
+import type { LastLink } from './zone-status.js';
 
 /** What a zone said of the tokens that it issues. */
 export interface CountedTokens {
@@ -9,7 +10,7 @@ export interface CountedTokens {
 }
 
 interface Memory {
-  lastSeen?: number;
+  lastLink?: LastLink;
   counted?: CountedTokens;
   readonly applied: Map<ResourceType, number>;
 }
@@ -18,13 +19,13 @@ interface Memory {
 export class ZoneMemory {
   readonly #zones = new Map<string, Memory>();
 
-  /** When the last link of a zone ended, on `wall`. */
-  lastSeen(zone: string): number | undefined {
-    return this.#zones.get(zone)?.lastSeen;
+  /** The link of a zone that ended last. */
+  lastLink(zone: string): LastLink | undefined {
+    return this.#zones.get(zone)?.lastLink;
   }
 
-  left(zone: string, wall: number): void {
-    this.#of(zone).lastSeen = wall;
+  left(zone: string, link: LastLink): void {
+    this.#of(zone).lastLink = link;
   }
 
   /** Up to which revision a zone has acknowledged a type; undefined when it never did. */
