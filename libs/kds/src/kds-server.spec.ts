@@ -133,3 +133,30 @@ describe('how old what a zone has may be', () => {
     expect(east()).toMatchObject({ state: 'Online', lagMs: 0 });
   });
 });
+
+describe('a zone that is deleted, and of which another comes under its name', () => {
+  const zone = { type: 'Zone', mesh: '', name: 'east' } as const;
+  const mesh = { type: 'Mesh', mesh: '', name: 'payments' } as const;
+  const again = async () => {
+    await at.manager.put(mesh, {});
+    (await connect('a life', { takes: true })).closed(undefined);
+    await settled();
+    expect(kds.has('east', mesh)).toBe(true);
+    await at.manager.delete(zone);
+    await at.manager.put(zone, {});
+  };
+
+  it('has nothing of what the first one had, and was never seen', async () => {
+    await again();
+    expect(kds.has('east', mesh)).toBeUndefined();
+    expect(east()).toMatchObject({ state: 'Offline', since: null, lagMs: null });
+  });
+
+  it('has connections of its own alone', async () => {
+    await again();
+    await connect('another life', { takes: true });
+    await settled();
+    const insight = await at.manager.get({ ...zone, type: 'ZoneInsight' });
+    expect(insight?.spec.subscriptions).toHaveLength(1);
+  });
+});

@@ -33,7 +33,8 @@ import { Syncer } from './syncer.js';
 import type { Timeline } from './timeline.js';
 import { registerZone, TELL_MS, ZoneInsights } from './zone-insights.js';
 import { type CountedTokens, ZoneMemory } from './zone-memory.js';
-import { type LastLink, statusAsTold, type ZoneStatus, zoneStatus } from './zone-status.js';
+import { ZoneStandings } from './zone-standings.js';
+import type { ZoneStatus } from './zone-status.js';
 
 interface Parts {
   readonly manager: ResourceManager;
@@ -65,6 +66,7 @@ export class KdsServer implements KdsEndpoint {
   readonly #insights: ZoneInsights;
   readonly #heart: Heart;
   readonly #streams: OpenStreams;
+  readonly #standings: ZoneStandings;
   readonly #memory = new ZoneMemory();
 
   constructor(parts: Parts) {
@@ -81,6 +83,14 @@ export class KdsServer implements KdsEndpoint {
       },
     });
     this.#streams = new OpenStreams({ ...parts, heart: this.#heart, told: (zone) => this.#insights.told(zone) });
+    this.#standings = new ZoneStandings({
+      ...{ ...parts, insights: this.#insights },
+      ...{ heart: this.#heart, streams: this.#streams, memory: this.#memory },
+    });
+    // After the streams, which end those of a zone that is gone and tell of it.
+    parts.view.onChange(({ entries }) => {
+      for (const { key, resource } of entries) if (key.type === 'Zone' && !resource) this.#forget(key.name);
+    });
     parts.insights.onChange(({ entries }) => {
       for (const { key } of entries) if (key.type === 'ZoneInsight') this.#streams.settle(key.name);
     });
@@ -116,7 +126,7 @@ export class KdsServer implements KdsEndpoint {
         if (what === 'applied') this.#memory.acknowledged(zone, type, revision);
       },
       ended: (reason) => {
-        this.#left(zone);
+        this.#standings.left(zone);
         this.#streams.delete(stream);
         this.#insights.closed(zone, subscription);
         log.info('zone disconnected', { zone, reason: reason?.message ?? 'the zone ended the stream' });
@@ -187,10 +197,7 @@ export class KdsServer implements KdsEndpoint {
 
   /** Whether a zone has what is sent of a resource now; undefined when nobody knows, or nothing of it is sent. */
   has(zone: string, key: ResourceKey): boolean | undefined {
-    const changedAt = this.#parts.outbox.changedAt(key);
-    const applied = this.#statusOf({ name: zone, spec: {} }).types.find(({ type }) => type === key.type)?.applied;
-    const known = applied ?? this.#memory.applied(zone, key.type);
-    return changedAt === undefined || known === undefined ? undefined : known >= changedAt;
+    return this.#standings.has(zone, key);
   }
 
   /** What a zone last told of the tokens that it issued; undefined when it told nothing. */
@@ -200,45 +207,7 @@ export class KdsServer implements KdsEndpoint {
 
   /** How each zone that is known stands. */
   zones(): ZoneStatus[] {
-    return this.#parts.view.list('Zone').map((zone) => this.#statusOf(zone));
-  }
-
-  #statusOf({ name, spec }: { readonly name: string; readonly spec: { readonly enabled?: unknown } }): ZoneStatus {
-    const newest = this.#streams.newest(name);
-    const told = newest ? undefined : this.#insights.told(name);
-    if (told) return statusAsTold(told, this.#heart.staleAfterMs);
-    return zoneStatus({
-      zone: name,
-      enabled: spec.enabled !== false,
-      now: this.#parts.clock.wall(),
-      staleAfterMs: this.#heart.staleAfterMs,
-      last: this.#lastLinkOf(name),
-      connection: newest && this.#linkOf(newest),
-    });
-  }
-
-  #linkOf({ hello, since, lastSign, sender }: OpenStream) {
-    const heard = this.#heart.heardFrom(hello);
-    const program = hello.instanceId === '' ? ('kuma' as const) : ('koguma' as const);
-    // One of ours that has not begun its heartbeat yet is silent as well: its link may carry one way only.
-    const unheardMs = program === 'kuma' ? undefined : this.#parts.clock.mono() - lastSign;
-    const types = sender?.report() ?? [];
-    return { since, program, types, report: heard?.report, silentMs: heard?.silentMs ?? unheardMs };
-  }
-
-  /** The later one of those that this replica had, and others. */
-  #lastLinkOf(zone: string): LastLink | undefined {
-    const own = this.#memory.lastLink(zone);
-    const endedAt = this.#insights.lastSeenElsewhere(zone);
-    if (endedAt === undefined || (own && own.endedAt >= endedAt)) return own;
-    return { endedAt, oldSince: endedAt };
-  }
-
-  /** A link ends: how old it has left what the zone has goes on from there, however many links follow that bring nothing. */
-  #left(name: string): void {
-    const { lagMs } = this.#statusOf({ name, spec: {} });
-    const endedAt = this.#parts.clock.wall();
-    this.#memory.left(name, { endedAt, oldSince: endedAt - (lagMs ?? 0) });
+    return this.#standings.all();
   }
 
   /** Whoever asks another replica is told the same. */
@@ -249,7 +218,11 @@ export class KdsServer implements KdsEndpoint {
       for (const zone of view.list('Zone')) {
         const { hello, since } = this.#streams.newest(zone.name) ?? {};
         if (hello)
-          this.#insights.tell(zone.name, { ...this.#statusOf(zone) }, { storeId: hello.storeId, since: since ?? 0 });
+          this.#insights.tell(
+            zone.name,
+            { ...this.#standings.of(zone.name) },
+            { storeId: hello.storeId, since: since ?? 0 },
+          );
       }
     }
   }
@@ -261,6 +234,12 @@ export class KdsServer implements KdsEndpoint {
     const stream: OpenStream = { hello, since: clock.wall(), lastSign: clock.mono(), ...sender, end };
     this.#streams.add(stream);
     return stream;
+  }
+
+  /** The next zone of that name is another one. */
+  #forget(zone: string): void {
+    this.#memory.forget(zone);
+    this.#insights.forget(zone);
   }
 
   #admitted(hello: Hello): Hello {

@@ -71,6 +71,11 @@ export class ZoneInsights {
     this.#write(zone, { soon: true });
   }
 
+  /** The zone is not written down any more. */
+  forget(zone: string): void {
+    for (const map of [this.#known, this.#lastCheck, this.#told]) map.delete(zone);
+  }
+
   /** Whether there may be other replicas, which want to be told. */
   get shared(): boolean {
     return this.#parts.insights.shared;

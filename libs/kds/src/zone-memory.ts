@@ -15,7 +15,7 @@ interface Memory {
   readonly applied: Map<ResourceType, number>;
 }
 
-/** What global remembers of zones beyond the end of their links, for as long as it runs. */
+/** What global remembers of zones beyond the end of their links, for as long as it runs and they are written down. */
 export class ZoneMemory {
   readonly #zones = new Map<string, Memory>();
 
@@ -43,6 +43,10 @@ export class ZoneMemory {
 
   counts(zone: string, counted: CountedTokens): void {
     this.#of(zone).counted = counted;
+  }
+
+  forget(zone: string): void {
+    this.#zones.delete(zone);
   }
 
   #of(zone: string): Memory {
