@@ -36,6 +36,22 @@ describe('the outbox', () => {
     });
   });
 
+  it('remembers what is gone for as long as somebody may not have been told, and no longer', async () => {
+    let from = outbox.latest('GlobalSecret');
+    outbox.follow({ changed: () => undefined, from: () => from });
+    const early = from;
+    const told = () => namesIn(outbox.response('GlobalSecret', early).bytes).removed;
+    const comeAndGo = async (name: string) => {
+      await putSecret(global, name, 'a', { 'kuma.io/kds-sync': 'enabled' });
+      await deleteSecret(global, name);
+    };
+    for (const name of ['one', 'two']) await comeAndGo(name);
+    expect(told()).toEqual(['one.', 'two.']);
+    from = outbox.latest('GlobalSecret');
+    await comeAndGo('three');
+    expect(told()).toEqual(['three.']);
+  });
+
   it('writes a change once: zones that start from the same revision get the same bytes', async () => {
     const from = outbox.latest('GlobalSecret');
     await putSecret(global, LIST, 'a');
@@ -62,7 +78,7 @@ describe('the outbox', () => {
     await putSecret(global, LIST, 'a');
     const before = outbox.latest('GlobalSecret');
     const heard: unknown[] = [];
-    outbox.onChange((types) => heard.push(types));
+    outbox.follow({ changed: (types) => void heard.push(types), from: () => undefined });
     await putSecret(global, LIST, 'a');
     await putSecret(global, 'user-token-revocations', 'b');
     await putSecret(global, 'stays-at-home', 'c');

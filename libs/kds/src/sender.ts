@@ -97,8 +97,11 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#unsubscribe = parts.outbox.onChange((changed) => {
-      for (const type of changed) this.#written(type);
+    this.#unsubscribe = parts.outbox.follow({
+      changed: (types) => {
+        for (const type of types) this.#written(type);
+      },
+      from: (type) => startOf(this.#types.get(type)),
     });
   }
 
@@ -252,6 +255,13 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
       this.#pump(type, progress);
     });
   }
+}
+
+/** From where on a peer that has not answered yet, or has refused something, is sent again what it lacks. */
+function startOf(progress: Progress | undefined): number | undefined {
+  if (!progress) return undefined;
+  const { sent, inFlight, refusedSince } = progress;
+  return Math.min(inFlight?.from ?? sent, refusedSince ?? sent);
 }
 
 /** How old something is, and since when. @param since on `mono`; undefined for what is not old */

@@ -205,9 +205,12 @@ export class ZoneLink {
   }
 
   #lost(reason: ControlPlaneError): void {
-    if (this.#state === 'in-sync' || this.#state === 'stale') this.#enter('cut-off', reason.message);
+    const oldSince = this.#state === 'stale' ? this.#since : undefined;
+    if (STATUS[this.#state] !== 'Offline') this.#enter('cut-off', reason.message);
     else if (this.#state === 'connecting') this.#state = 'cut-off'; // since it was lost, not since this try
     if (this.#state !== 'refused') this.#reason = reason.message;
+    // What was old already is not fresh again because its link is over.
+    if (oldSince !== undefined) this.#since = oldSince;
   }
 
   #wasApplied(type: ResourceType, nonce: string, error: string | undefined): void {
