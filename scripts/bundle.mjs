@@ -30,7 +30,7 @@ await Promise.all(
 
 /** One character beyond Latin-1 makes V8 hold the whole text with two bytes for each. Such are found in literals alone. */
 function escapeAll(_options, bundle) {
-  const escape = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const asEscape = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
   for (const chunk of Object.values(bundle))
-    if (chunk.type === 'chunk') chunk.code = chunk.code.replace(/[^\0-\xff]/g, escape);
+    if (chunk.type === 'chunk') chunk.code = chunk.code.replace(/[^\0-\xff]/g, asEscape);
 }
