@@ -73,6 +73,16 @@ export class OpenStreams {
     for (const stream of silent) stream.end(replaced);
   }
 
+  /**
+   * Who lives in one store has one connection at a time: what is still under way on an older one is older than what is
+   * said on this, and must not be taken for news. Of a plain Kuma's store nothing is known.
+   */
+  supersede({ hello: { zone, storeId } }: OpenStream): void {
+    const reason = new ControlPlaneError('unavailable', 'a newer connection of the zone is there');
+    const ofZone = [...this.#streams].filter(({ hello, sender }) => !sender && hello.zone === zone);
+    for (const { hello, end } of ofZone.slice(0, -1)) if (storeId !== '' && hello.storeId === storeId) end(reason);
+  }
+
   get size(): number {
     return this.#streams.size;
   }
@@ -83,6 +93,12 @@ export class OpenStreams {
 
   delete(stream: OpenStream): void {
     this.#streams.delete(stream);
+    this.#parts.heart.left(stream.hello);
+  }
+
+  /** Whether that control plane has a stream open. */
+  has({ zone, instanceId }: Hello): boolean {
+    return [...this.#streams].some(({ hello }) => hello.zone === zone && hello.instanceId === instanceId);
   }
 
   /**
