@@ -72,6 +72,16 @@ export class OpenStreams {
     for (const stream of silent) stream.end(replaced);
   }
 
+  /**
+   * Who lives in one store has one connection at a time: what is still under way on an older one is older than what is
+   * said on this, and must not be taken for news. Of a plain Kuma's store nothing is known.
+   */
+  supersede({ hello: { zone, storeId } }: OpenStream): void {
+    const reason = new ControlPlaneError('unavailable', 'a newer connection of the zone is there');
+    const ofZone = this.#of(zone).filter(({ sender }) => !sender);
+    for (const { hello, end } of ofZone.slice(0, -1)) if (storeId !== '' && hello.storeId === storeId) end(reason);
+  }
+
   get size(): number {
     return this.#all().length;
   }
@@ -85,6 +95,12 @@ export class OpenStreams {
     const { zone } = stream.hello;
     const streams = this.#streams.get(zone);
     if (streams?.delete(stream) && streams.size === 0) this.#streams.delete(zone);
+    this.#parts.heart.left(stream.hello);
+  }
+
+  /** Whether that control plane has a stream open. */
+  has({ zone, instanceId }: Hello): boolean {
+    return this.#of(zone).some(({ hello }) => hello.instanceId === instanceId);
   }
 
   /**
