@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { plain, withUnit } from './figures.mjs';
+import { RESULTS } from './files.mjs';
 
-const RESULTS = fileURLToPath(new URL('./results.json', import.meta.url));
 /** A step that comes late still gets this long. */
 const SHORTEST_MS = 3_000;
 const HEAD = ['', 'value', 'min–max', 'ratio', 'to', 'goal'];

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Measures what Koguma promises of speed, each beside what this machine itself can do. Never a test: nothing fails
-// for being slow. `--quick` does fewer rounds.
+// for being slow. `--quick` does fewer rounds; `--docs` measures nothing, and writes what was measured last, by this and by the
+// soak, into the documents.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { median, withUnit } from './figures.mjs';
@@ -8,40 +9,67 @@ import { busyShare, echoTimes } from './machine.mjs';
 import { Bare, Client, folder, giveUp, run } from './processes.mjs';
 import { Progress, report } from './report.mjs';
 import { checksInProcess, checksOverHttp } from './steps/checks.mjs';
-import { fleet } from './steps/fleet.mjs';
+import { fleets } from './steps/fleet.mjs';
 import { idle } from './steps/idle.mjs';
 import { issuing } from './steps/issuing.mjs';
+import { keys } from './steps/keys.mjs';
+import { lists } from './steps/lists.mjs';
 import { propagation } from './steps/propagation.mjs';
 import { scale } from './steps/scale.mjs';
 import { start } from './steps/start.mjs';
 
 const LONGEST_MS = 590_000;
-const HURRY_AFTER_MS = 400_000;
+const HURRY_AFTER_MS = 500_000;
 const FULL = {
   start: { rounds: 5, longestMs: 16_000 },
-  idle: { ms: 10_000 },
+  idle: { rounds: 3, ms: 5_000, longestMs: 20_000 },
   propagation: { rounds: 5, changes: 60, longestMs: 22_000 },
   issuing: { rounds: 3, ms: 2_000, warmUpMs: 3_000, longestMs: 18_000 },
-  overHttp: { rounds: 25, ms: 150, longestMs: 16_000 },
-  inProcess: { rounds: 60, ms: 40, longestMs: 10_000 },
-  fleet: { rounds: 4, size: 500, longestMs: 30_000 },
-  scale: { counts: [1, 10, 100, 1_000], changes: 20 },
+  overHttp: { rounds: 6, slices: 5, ms: 100, longestMs: 14_000 },
+  inProcess: { rounds: 10, slices: 15, ms: 15, longestMs: 10_000 },
+  keys: {
+    counts: [1, 10, 100],
+    tokens: { rounds: 5, slices: 3, ms: 40, longestMs: 8_000 },
+    rotations: { rounds: 10, longestMs: 5_000 },
+  },
+  lists: { lengths: [1, 1_000, 10_000, 100_000], zones: 10, plan: { rounds: 3, longestMs: 12_000 } },
+  fleets: { rounds: 3, sizes: [100, 500, 1_000, 2_000], longestMs: 120_000 },
+  scale: [
+    { count: 1, changes: 10, idleMs: 1_000, rounds: 3, longestMs: 30_000 },
+    { count: 10, changes: 10, idleMs: 1_000, rounds: 3, longestMs: 30_000 },
+    { count: 100, changes: 20, idleMs: 4_000, rounds: 3, longestMs: 60_000 },
+    { count: 1_000, changes: 10, idleMs: 4_000, rounds: 3, longestMs: 180_000 },
+  ],
 };
 const QUICK = {
   start: { rounds: 2, longestMs: 6_000 },
-  idle: { ms: 3_000 },
+  idle: { rounds: 1, ms: 5_000, longestMs: 6_000 },
   propagation: { rounds: 2, changes: 20, longestMs: 5_000 },
   issuing: { rounds: 1, ms: 1_000, warmUpMs: 1_000, longestMs: 5_000 },
-  overHttp: { rounds: 7, ms: 150, longestMs: 5_000 },
-  inProcess: { rounds: 20, ms: 40, longestMs: 4_000 },
-  fleet: { rounds: 2, size: 100, longestMs: 6_000 },
-  scale: { counts: [1, 50], changes: 5 },
+  overHttp: { rounds: 2, slices: 3, ms: 100, longestMs: 5_000 },
+  inProcess: { rounds: 3, slices: 8, ms: 15, longestMs: 4_000 },
+  keys: {
+    counts: [1, 10],
+    tokens: { rounds: 2, slices: 2, ms: 30, longestMs: 3_000 },
+    rotations: { rounds: 2, longestMs: 3_000 },
+  },
+  lists: { lengths: [1, 1_000], zones: 2, plan: { rounds: 1, longestMs: 3_000 } },
+  fleets: { rounds: 1, sizes: [50, 100], longestMs: 6_000 },
+  scale: [
+    { count: 1, changes: 5, idleMs: 1_000, rounds: 1, longestMs: 10_000 },
+    { count: 50, changes: 5, idleMs: 1_000, rounds: 1, longestMs: 10_000 },
+  ],
 };
 
 const ECHOES = 2_000;
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
-const { quick } = values;
+const flag = { type: 'boolean', default: false };
+const { quick, docs } = parseArgs({ options: { quick: flag, docs: flag } }).values;
+if (docs) {
+  const { publish } = await import('./publish.mjs');
+  console.log(`written: ${(await publish()).join(', ')}`);
+  process.exit();
+}
 const plans = quick ? QUICK : FULL;
 const progress = new Progress(HURRY_AFTER_MS);
 const began = performance.now();
@@ -63,7 +91,7 @@ try {
     busyBefore: busy,
   };
   const { lab, section: starts } = await step('starting labs', () => start({ plan: plans.start, progress }));
-  const idles = await step('idling', () => idle({ lab, ...plans.idle }));
+  const idles = await step('idling', () => idle({ lab, plan: plans.idle, progress }));
   const revocations = await step('revoking', () => propagation({ lab, plan: plans.propagation, progress }));
   const client = new Client();
   const bareServers = new Bare();
@@ -80,10 +108,12 @@ try {
   const inProcess = await step('checking in process', () =>
     checksInProcess({ plan: plans.inProcess, progress, openssl }),
   );
-  const fleets = await step('joining proxies', () => fleet({ lab, plan: plans.fleet, progress }));
+  const keyed = await step('rotating keys', () => keys({ lab, ...plans.keys, progress }));
   await lab.stop();
+  const listed = await step('writing lists', () => lists({ ...plans.lists, progress }));
+  const proxies = await step('joining proxies', () => fleets({ plan: plans.fleets, progress }));
   const echo = { name: 'a round trip on a bare gRPC stream', value: median(roundTrips) };
-  const scales = await step('gathering zones', () => scale({ ...plans.scale, echo, progress }));
+  const scales = await step('gathering zones', () => scale({ plans: plans.scale, echo, progress }));
   progress.end();
   const seconds = (performance.now() - began) / 1000;
   console.log(`${machine.cpu}, Node.js ${machine.node}, ${machine.openssl}`);
@@ -95,7 +125,9 @@ try {
     issued,
     inProcess,
     overHttp,
-    fleets,
+    keyed,
+    listed,
+    ...proxies,
     ...scales,
   ]);
   process.exit();
