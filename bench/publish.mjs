@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { PAGES, PLOTS, RESULTS, SOAK } from './files.mjs';
 import { plotOfSoak, plotsOf } from './publish/plots.mjs';
-import { tablesOf, tablesOfSoak } from './publish/tables.mjs';
+import { readmeTablesOf } from './publish/readme.mjs';
+import { tablesOfSoak } from './publish/soak-tables.mjs';
+import { tablesOf } from './publish/tables.mjs';
 
 /**
  * Writes what was measured last into the documents: tables between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`, and plots.
@@ -9,7 +11,10 @@ import { tablesOf, tablesOfSoak } from './publish/tables.mjs';
  */
 export async function publish() {
   const [results, soak] = [RESULTS, SOAK].map(read);
-  const tables = { ...(results && tablesOf(results)), ...(soak && tablesOfSoak(soak)) };
+  const tables = {
+    ...(results && { ...tablesOf(results), ...readmeTablesOf(results) }),
+    ...(soak && tablesOfSoak(soak)),
+  };
   const plots = { ...(results && (await plotsOf(results))), ...(soak && { 'soak.svg': await plotOfSoak(soak) }) };
   for (const page of PAGES) writeFileSync(page, filled(readFileSync(page, 'utf8'), tables));
   mkdirSync(PLOTS, { recursive: true });

@@ -1,15 +1,24 @@
 /**
- * How something grows, from what was measured.
+ * How things grow, from what was measured.
  * @param by what grows: 'zones', 'proxies', 'keys', 'ids'
- * @param of the name of the curve
- * @returns { of, unit, points: { x, value, min, max }[] }, by rising x
+ * @returns { of, unit, points: { x, value, min, max }[] } for each curve, by rising x
  */
-export function curve({ sections }, by, of) {
-  const rows = sections.flatMap(({ at, rows }) => rows.map((row) => ({ ...row, at: { ...at, ...row.at } })));
-  const found = rows.filter((row) => row.of === of && row.at[by] !== undefined);
-  if (found.length === 0) throw new Error(`nothing was measured of "${of}" by ${by}: run the benchmark anew`);
-  const points = found.map(({ at, value, min, max }) => ({ x: at[by], value, min, max }));
-  return { of, unit: found[0].unit, points: points.sort((a, b) => a.x - b.x) };
+export function curvesBy({ sections }, by) {
+  const rows = sections.flatMap(({ at, rows }) => rows.map((row) => ({ ...row, x: { ...at, ...row.at }[by] })));
+  const curves = new Map();
+  for (const { of, unit, x, value, min, max } of rows.filter(({ x }) => x !== undefined)) {
+    if (!curves.has(of)) curves.set(of, { of, unit, points: [] });
+    curves.get(of).points.push({ x, value, min, max });
+  }
+  for (const { points } of curves.values()) points.sort((a, b) => a.x - b.x);
+  return [...curves.values()];
+}
+
+/** The one of them of this name. */
+export function curve(results, by, name) {
+  const found = curvesBy(results, by).find(({ of }) => of === name);
+  if (!found) throw new Error(`nothing was measured of "${name}" by ${by}: run the benchmark anew`);
+  return found;
 }
 
 /**

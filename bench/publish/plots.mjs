@@ -88,6 +88,13 @@ export async function plotsOf(results) {
         ],
       }),
       growth({
+        title: 'rate of checks to that without a list',
+        by: 'revoked ids',
+        unit: '×',
+        linear: true,
+        curves: ['in process', 'over HTTP'].map((where) => ids(`rate of checks to that without, ${where}`, where)),
+      }),
+      growth({
         title: 'bytes from global for a zone',
         by: 'revoked ids',
         unit: 'KB',

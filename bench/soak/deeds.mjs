@@ -5,18 +5,24 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Fleet, FOR_ALL } from '../fleet.mjs';
-import { orderOf } from '../lab.mjs';
 import { folder } from '../processes.mjs';
 import { until } from './load.mjs';
+import {
+  base64,
+  claimsOf,
+  DATAPLANES_BY_HAND,
+  isGone,
+  meshSecret,
+  READ,
+  REFUSED,
+  ROTATED,
+  verify,
+} from './requests.mjs';
 
 const LISTED = 100;
 const STAYING = 20;
 const VISITORS = 10;
 const VISIT_MS = 5_000;
-const base64 = (text) => Buffer.from(text).toString('base64');
-const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
-const meshSecret = (mesh, name) => [`/meshes/${mesh}/secrets/${name}`, { type: 'Secret', mesh, name }];
-const globalSecret = (name) => [`/global-secrets/${name}`, { type: 'GlobalSecret', name }];
 
 /**
  * All that happens in the soak. Each deed looks whether what it did had the effect that it should, in the control plane
@@ -222,47 +228,5 @@ export class Deeds {
   #zones(nth) {
     const [one, other] = this.#lab.zones;
     return nth % 2 === 0 ? [one, other] : [other, one];
-  }
-}
-
-const DATAPLANES_BY_HAND = '/meshes/default/dataplanes?name=hand-';
-/** Kinds with keys that cross to the zones, and those keys. */
-const ROTATED = [
-  { kind: 'dataplane', secret: (serial) => meshSecret('default', `dataplane-token-signing-key-default-${serial}`) },
-  { kind: 'zone-ingress', secret: (serial) => globalSecret(`zone-ingress-token-signing-key-${serial}`) },
-  { kind: 'zone', secret: (serial) => globalSecret(`zone-token-signing-key-${serial}`) },
-];
-const REFUSED = [
-  { status: 400, method: 'POST', at: '/tokens/dataplane', body: '{"name": ' },
-  { status: 400, method: 'POST', at: '/tokens/dataplane', body: orderOf('', {}) },
-  { status: 404, method: 'GET', at: '/meshes/nowhere' },
-  { status: 405, method: 'PUT', at: '/meshes/of-a-zone', body: '{"type": "Mesh", "name": "of-a-zone"}' },
-  { status: 404, method: 'GET', at: '/no/such/path' },
-];
-const READ = [
-  '/koguma/sync',
-  '/meshes',
-  '/meshes/default/secrets',
-  '/global-secrets',
-  '/koguma/keys',
-  '/meshes/default/dataplanes+insights',
-  '/koguma/timeline?revocation={id}',
-  '/koguma/capabilities',
-  '/koguma/events',
-  '/mesh-insights',
-  '/config',
-];
-
-async function verify({ api }, about) {
-  return JSON.parse(await api.call('POST', '/koguma/tokens/verify', about));
-}
-
-async function isGone({ api }, at) {
-  try {
-    await api.call('GET', at);
-    return false;
-  } catch (error) {
-    if (error.status === 404) return true;
-    throw error;
   }
 }

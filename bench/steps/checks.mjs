@@ -35,7 +35,7 @@ export async function checksInProcess({ plan, progress, openssl }) {
   const decisions = SIZES.map((size) =>
     row({
       name: `of which the decision, ${listed(size)}`,
-      of: 'the decision',
+      of: 'the decision of a check',
       at: { ids: size },
       unit: 'µs',
       samples: results.get(size).map(({ decision }) => decision / plan.slices),
@@ -43,7 +43,7 @@ export async function checksInProcess({ plan, progress, openssl }) {
   );
   return {
     title: `Checking a token in process, ${IN_FLIGHT} in flight`,
-    rows: [...rateRows(results, openssl), ...decisions],
+    rows: [...rateRows(results, 'in process', openssl), ...decisions],
   };
 }
 
@@ -68,11 +68,14 @@ export async function checksOverHttp({ lab, client, plan, progress, openssl }) {
     const { requests, seconds } = await client.load(orders.get(size));
     return { times: requests, seconds, cpu: ((await zone.cpuSeconds()) - before) * 1e6 };
   });
-  return { title: `Checking a token on one zone over HTTP, ${IN_FLIGHT} in flight`, rows: rateRows(results, openssl) };
+  return {
+    title: `Checking a token on one zone over HTTP, ${IN_FLIGHT} in flight`,
+    rows: rateRows(results, 'over HTTP', openssl),
+  };
 }
 
 /** What a check costs without a list, then what is left of its rate with one: by the clock, and by CPU time. */
-function rateRows(results, openssl) {
+function rateRows(results, where, openssl) {
   const rate = ({ times, seconds }) => times / seconds;
   const cost = ({ times, cpu }) => cpu / times;
   const none = results.get(0);
@@ -84,13 +87,13 @@ function rateRows(results, openssl) {
       row({
         ...what,
         name: `rate with ${listed(size)}, to none`,
-        of: 'rate to none',
+        of: `rate of checks to that without, ${where}`,
         samples: against((some, without) => rate(some) / rate(without)),
       }),
       row({
         ...what,
         name: `checks a CPU second with ${listed(size)}, to none`,
-        of: 'checks a CPU second to none',
+        of: `checks a CPU second to those without, ${where}`,
         samples: against((some, without) => cost(without) / cost(some)),
       }),
     ];
