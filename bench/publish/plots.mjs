@@ -120,6 +120,7 @@ export async function plotOfSoak({ samples }) {
     course({ title: 'open files', unit: '', lines: lines(names, ({ files }) => files) }),
     course({ title: 'active handles', unit: '', lines: lines(servers, ({ handles }) => handles) }),
     course({ title: 'CPU', unit: '% of a core', lines: lines(names, cpu) }),
+    course({ title: 'event-loop lag (p99 of ten seconds)', unit: 'ms', lines: lines(servers, ({ lag }) => lag) }),
     course({ title: 'store on disk', unit: 'MB', lines: lines(servers, ({ store }) => store) }),
   ]);
 }

@@ -8,7 +8,12 @@ export async function lists({ lengths, zones, plan, progress }) {
   const rows = [];
   for (const length of lengths) {
     const taken = [];
-    for (const _ of progress.rounds(plan)) taken.push(await write(place, length));
+    let before = await place.used();
+    for (const _ of progress.rounds(plan)) {
+      const { after, ...one } = await write(place, length, before);
+      taken.push(one);
+      before = after;
+    }
     const each = (of) => taken.map((one) => of(one));
     const say = `${length.toLocaleString('en')} ${length === 1 ? 'id' : 'ids'}`;
     const about = (name, unit, samples) =>
@@ -40,11 +45,10 @@ export async function lists({ lengths, zones, plan, progress }) {
   return { title: `A revocation list that is written, by its length, ${zones} zones`, rows };
 }
 
-async function write(place, length) {
+async function write(place, length, before) {
   const { token, id } = await place.issue();
   const ids = [...Array.from({ length: length - 1 }, () => crypto.randomUUID()), id];
-  const before = await place.used();
   const { put, all } = await place.revoke({ ids, token });
   const after = await place.used();
-  return { put, all, cpu: 1000 * (after.cpu - before.cpu), bytes: (after.read - before.read) / 1000 };
+  return { after, put, all, cpu: 1000 * (after.cpu - before.cpu), bytes: (after.read - before.read) / 1000 };
 }
