@@ -36,6 +36,44 @@ describe('the outbox', () => {
     });
   });
 
+  describe('where names come and go', () => {
+    const MANY = 250;
+    const comeAndGo = async () => {
+      for (let n = 0; n < MANY; n++) {
+        await putSecret(global, `passing-${n}`, 'a', { 'kuma.io/kds-sync': 'enabled' });
+        await deleteSecret(global, `passing-${n}`);
+      }
+    };
+
+    it('tells a zone of everything that went away since it was told last, however much that is', async () => {
+      const from = outbox.latest('GlobalSecret');
+      outbox.onChange(
+        () => undefined,
+        () => from,
+      );
+      await comeAndGo();
+      expect(namesIn(outbox.response('GlobalSecret', from).bytes).removed).toHaveLength(MANY);
+    });
+
+    it('forgets what went away when every zone was told, but for the latest', async () => {
+      const from = outbox.latest('GlobalSecret');
+      outbox.onChange(
+        () => undefined,
+        () => outbox.latest('GlobalSecret'),
+      );
+      await comeAndGo();
+      const { removed } = namesIn(outbox.response('GlobalSecret', from).bytes);
+      expect(removed).toEqual(Array.from({ length: 200 }, (_, n) => `passing-${MANY - 200 + n}.`));
+    });
+
+    it('sends again what came back under a name that was gone', async () => {
+      await comeAndGo();
+      await putSecret(global, 'passing-0', 'b', { 'kuma.io/kds-sync': 'enabled' });
+      await putSecret(global, `passing-${MANY - 1}`, 'b', { 'kuma.io/kds-sync': 'enabled' });
+      expect(allThereIs()).toEqual([`passing-${MANY - 1}.`, 'passing-0.']);
+    });
+  });
+
   it('writes a change once: zones that start from the same revision get the same bytes', async () => {
     const from = outbox.latest('GlobalSecret');
     await putSecret(global, LIST, 'a');

@@ -45,7 +45,12 @@ interface Shelf {
   readonly responses: Map<number, EncodedResponse>;
   /** What cannot be written, by name, with the reason. */
   readonly unwritable: Map<string, string>;
+  /** The names of the items that are gone, the latest last. */
+  readonly gone: Set<string>;
 }
+
+/** Gives the revision from which a peer may ask for a type next: what went away before need not be told any more. */
+type Needs = (type: ResourceType) => number;
 
 /** What leaves a control plane in one direction, and in what form. */
 export interface Departures {
@@ -79,6 +84,9 @@ interface Parts {
 /** Of what many asked for at once not everybody is named. */
 const MOST_REQUESTS = 20;
 
+/** So many of what is gone are remembered for who asked for that; more only as long as a peer must still be told. */
+const GONE_REMEMBERED = 200;
+
 /** Sent first on each stream: everything of the type, nothing of what is gone. */
 export const FROM_NOTHING = -1;
 
@@ -89,7 +97,7 @@ export const FROM_NOTHING = -1;
 export class Outbox {
   readonly #parts: Parts;
   readonly #shelves = new Map<ResourceType, Shelf>();
-  readonly #listeners = new Set<(changed: readonly ResourceType[]) => void>();
+  readonly #listeners = new Map<(changed: readonly ResourceType[]) => void, Needs>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -97,13 +105,14 @@ export class Outbox {
     for (const type of departures.types) {
       const source = isInsight(type) ? insights : view;
       const { n: latest } = source.revision;
-      this.#shelves.set(type, { source, items: new Map(), latest, responses: new Map(), unwritable: new Map() });
+      const empty = { items: new Map(), responses: new Map(), unwritable: new Map(), gone: new Set<string>() };
+      this.#shelves.set(type, { source, latest, ...empty });
     }
     for (const source of new Set([view, insights])) {
       this.#replaceAll(source, source.revision.n);
       source.onChange(({ reset, entries, revision }) => {
         const changed = reset ? this.#replaceAll(source, revision.n) : this.#follow(entries, revision.n);
-        if (changed.length > 0) for (const listener of this.#listeners) listener(changed);
+        if (changed.length > 0) for (const listener of this.#listeners.keys()) listener(changed);
       });
     }
   }
@@ -170,9 +179,12 @@ export class Outbox {
     return told.length === 0 ? undefined : told.join('; ');
   }
 
-  /** Calls `listener` with the types that changed, after the outbox holds the change. */
-  onChange(listener: (changed: readonly ResourceType[]) => void): () => void {
-    this.#listeners.add(listener);
+  /**
+   * Calls `listener` with the types that changed, after the outbox holds the change.
+   * @param needs of a listener that asks for responses; one that has not begun with a type needs nothing of it
+   */
+  onChange(listener: (changed: readonly ResourceType[]) => void, needs: Needs = () => Infinity): () => void {
+    this.#listeners.set(listener, needs);
     return () => this.#listeners.delete(listener);
   }
 
@@ -221,6 +233,8 @@ export class Outbox {
         keptBack: before?.keptBack ?? false,
         request,
       });
+      shelf.gone.delete(name);
+      if (!next) shelf.gone.add(name);
       changed.add(key.type);
     }
     for (const type of changed) {
@@ -228,8 +242,20 @@ export class Outbox {
       this.#keepBack(type, shelf, revision);
       shelf.latest = revision;
       shelf.responses.clear();
+      this.#forget(type, shelf);
     }
     return [...changed];
+  }
+
+  /** Names that come and go would fill the memory. */
+  #forget(type: ResourceType, { items, gone }: Shelf): void {
+    if (gone.size <= GONE_REMEMBERED) return;
+    const needed = Math.min(...[...this.#listeners.values()].map((needs) => needs(type)));
+    for (const name of gone) {
+      if (gone.size <= GONE_REMEMBERED || (items.get(name)?.at ?? 0) > needed) return;
+      gone.delete(name);
+      items.delete(name);
+    }
   }
 
   /** Without what does not fit into one message the others still go, and what is kept back goes as soon as it fits. */

@@ -97,9 +97,12 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#unsubscribe = parts.outbox.onChange((changed) => {
-      for (const type of changed) this.#written(type);
-    });
+    this.#unsubscribe = parts.outbox.onChange(
+      (changed) => {
+        for (const type of changed) this.#written(type);
+      },
+      (type) => this.#needs(type),
+    );
   }
 
   message(request: DeltaDiscoveryRequest): void {
@@ -167,6 +170,14 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
       FROM_NOTHING,
       resumes ? outbox.difference(type, initialResourceVersions) : outbox.response(type, FROM_NOTHING),
     );
+  }
+
+  /** From where the next response of a type may have to start, whatever the peer answers. */
+  #needs(type: ResourceType): number {
+    const progress = this.#types.get(type);
+    if (!progress) return Infinity;
+    const { sent, inFlight, refusedSince } = progress;
+    return Math.min(sent, inFlight?.from ?? sent, refusedSince ?? sent);
   }
 
   #written(type: ResourceType): void {
