@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { owned } from './processes.mjs';
 
 const PROGRAM = fileURLToPath(new URL('../apps/koguma-dp/bin/koguma-dp.js', import.meta.url));
-const PATIENCE_MS = 40_000;
+/** A busy machine lets in ten a second. */
+const PATIENCE_MS = { atLeast: 40_000, forEach: 100 };
 /** The order for a token that is good for every proxy of its mesh. */
 export const FOR_ALL = { name: '', tags: {} };
 
@@ -46,8 +47,9 @@ export class Fleet {
   all(event) {
     return new Promise((resolve, reject) => {
       const some = () => this.#times.get(event)?.size ?? 0;
-      const late = () => reject(new Error(`${some()} of ${this.#size} proxies were ${event} in ${PATIENCE_MS} ms`));
-      const timer = setTimeout(late, PATIENCE_MS);
+      const patience = Math.max(PATIENCE_MS.atLeast, PATIENCE_MS.forEach * this.#size);
+      const late = () => reject(new Error(`${some()} of ${this.#size} proxies were ${event} in ${patience} ms`));
+      const timer = setTimeout(late, patience);
       this.#heard = () => {
         if (some() < this.#size) return;
         clearTimeout(timer);

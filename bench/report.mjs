@@ -58,14 +58,6 @@ export class Progress {
     }
   }
 
-  /** Several of one thing, one after another. */
-  *each(all) {
-    for (const [index, one] of all.entries()) {
-      if (process.stderr.isTTY) this.#overwrite(`${this.#shown} ${index + 1}/${all.length}`);
-      yield one;
-    }
-  }
-
   end() {
     if (process.stderr.isTTY) this.#overwrite('');
   }

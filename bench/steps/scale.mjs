@@ -6,15 +6,11 @@ import { Place } from '../place.mjs';
 const LIST_LENGTH = 110;
 const MEMORY_GOAL_KB = 300;
 
-/** One global and more and more zones: what a change costs, how long it takes, and how all come back when global was gone. */
-export async function scale({ plans, echo, progress }) {
-  const sections = [];
-  for (const plan of progress.each(plans)) {
-    const measured = [];
-    for (const _ of progress.rounds(plan)) measured.push(await oneRound(plan));
-    sections.push(sectionOf(plan, measured, echo));
-  }
-  return sections;
+/** One global and many zones: what a change costs, how long it takes, and how all come back when global was gone. */
+export async function scale({ plan, echo, progress }) {
+  const measured = [];
+  for (const _ of progress.rounds(plan)) measured.push(await oneRound(plan));
+  return sectionOf(plan, measured, echo);
 }
 
 async function oneRound({ count, changes, idleMs }) {
