@@ -4,13 +4,13 @@ import { MemoryStore, ResourceView } from '@koguma/resources';
 
 /**
  * The token system of a zone on a memory store, in this process, with nothing around it.
- * @param lists revoked ids by mesh; each mesh gets a signing key
+ * @param meshes { mesh, ids, keys } each: what is revoked there, and its signing keys in PEM (or else one that is made)
  */
-export async function authAlone(lists) {
+export async function authAlone(meshes) {
   const store = new MemoryStore(systemEntropy.uuid());
   const key = await nodeCrypto.makeKey();
   await store.transaction(async (tx) => {
-    for (const [mesh, ids] of lists) {
+    for (const { mesh, ids = [], keys = [key.pem] } of meshes) {
       const secret = (name, text) => ({
         type: 'Secret',
         mesh,
@@ -20,7 +20,8 @@ export async function authAlone(lists) {
         creationTime: 0,
         modificationTime: 0,
       });
-      await tx.create(secret(`dataplane-token-signing-key-${mesh}-1`, key.pem));
+      for (const [index, pem] of keys.entries())
+        await tx.create(secret(`dataplane-token-signing-key-${mesh}-${index + 1}`, pem));
       await tx.create(secret(`dataplane-token-revocations-${mesh}`, ids.join(',')));
     }
   });
