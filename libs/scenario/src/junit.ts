@@ -1,5 +1,6 @@
 import { escaped } from './escaped.js';
 import type { ScenarioOutcome } from './run.js';
+import { runOf } from './shown.js';
 
 /**
  * The outcomes as JUnit XML, as CI systems read it: a suite for each run, a case for each step, and one for the invariants.
@@ -20,8 +21,8 @@ export function junitOf(outcomes: readonly ScenarioOutcome[]): string {
 }
 
 function suiteOf(outcome: ScenarioOutcome): string[] {
-  const { name, seed, file, steps, wallMs, failures } = outcome;
-  const suite = `${name} (seed ${seed})`;
+  const { name, file, steps, wallMs, failures } = outcome;
+  const suite = `${name} (${runOf(outcome)})`;
   const broken = failures.filter(({ invariant }) => invariant !== undefined);
   const rows = steps.map(({ text, line, passed, verb }) => {
     const title = escaped(`${line}: ${passed ? text : verb}`);

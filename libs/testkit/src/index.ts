@@ -9,6 +9,7 @@ export {
   type RotateOptions,
 } from './control-plane.js';
 export { type DecodedToken, decodeToken, kindOf } from './decoded-token.js';
+export type { DrivenLab, DrivenLink, DrivenNode, DrivenTime } from './driven-lab.js';
 export { FixtureKeys, fixtureCrypto } from './fixture-crypto.js';
 export { FIXTURE_KEYS } from './fixture-keys.js';
 export { Lab, type LabOptions, startLab, TimedNode, type UntilOptions } from './lab.js';

@@ -1,5 +1,6 @@
 import { type Clock, type Entropy, invalid } from '@koguma/core';
 import { type Dial, type KdsEndpoint, type MemoryNetwork, memoryNetwork } from '@koguma/kds';
+import type { DrivenLink } from './driven-lab.js';
 import { type Duration, milliseconds } from './virtual-time.js';
 
 /** Which way something travels between a zone and its global. */
@@ -12,7 +13,7 @@ const USUAL_LATENCY_MS = 2;
 const USUAL_JITTER_MS = 18;
 
 /** The link between a zone and its global, in memory: what is sent is really written, and read at the other end. */
-export class LabLink {
+export class LabLink implements DrivenLink {
   /** For the zone: dials global. */
   readonly dial: Dial;
   readonly #network: MemoryNetwork;

@@ -13,6 +13,8 @@ import {
 import type { ServedGlobal } from '@koguma/global-cp';
 import type { Dial } from '@koguma/kds';
 import type { ServedZone } from '@koguma/zone-cp';
+import { readCertificate } from './adapters/certificate.js';
+import type { DrivenLab } from './driven-lab.js';
 import { FixtureKeys, fixtureCrypto } from './fixture-crypto.js';
 import { LabLink } from './lab-link.js';
 import { LabNode } from './lab-node.js';
@@ -87,7 +89,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
 }
 
 /** A whole topology inside a test, on virtual time. */
-export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>> {
+export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>> implements DrivenLab {
   /** The time of all control planes and proxies. */
   readonly clock: VirtualTime;
   readonly global: TimedNode<ServedGlobal>;
@@ -136,8 +138,10 @@ export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>
 
   /** Starts a proxy of a zone. It goes on trying, on the time of the lab, until it is stopped. */
   startProxy(zone: string, options: ProxyOptions): LabProxy {
-    const { dp: port } = this.zone(zone).served.ports;
-    const proxy = new LabProxy(options, { zone, port, clock: this.#time, entropy: this.#newChance() });
+    const controlPlane = `https://localhost:${this.zone(zone).served.ports.dp}`;
+    const authority = readCertificate();
+    const [clock, entropy] = [this.#time, this.#newChance()];
+    const proxy = new LabProxy(options, { zone, controlPlane, authority, clock, entropy });
     this.#proxies.add(proxy);
     return proxy;
   }
@@ -145,6 +149,12 @@ export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>
   async stopProxy(proxy: LabProxy): Promise<void> {
     this.#proxies.delete(proxy);
     await proxy.stop();
+  }
+
+  /** How a zone sees its own link. */
+  linkState(zone: string): string {
+    const node = this.zone(zone);
+    return node.running ? (node.served.link?.state ?? 'stand-alone') : 'stopped';
   }
 
   /** Signs a token with a key at hand, without any control plane: as `kogumactl generate … --signing-key-path`. */

@@ -8,6 +8,7 @@ import {
   systemClock,
   type VirtualClock,
 } from '@koguma/core';
+import type { DrivenTime } from './driven-lab.js';
 
 /** A Go duration (`721h`, `1h30m`, `500ms`), or milliseconds. */
 export type Duration = string | number;
@@ -23,7 +24,8 @@ const TICK_MS = 10;
  * The time of a lab. It stands still until it is moved; then every deadline fires in order, and all that follows from
  * one is over before the next.
  */
-export class VirtualTime {
+export class VirtualTime implements DrivenTime {
+  readonly promptMs = 0;
   readonly #clock: VirtualClock;
   readonly #settled: () => Promise<void>;
   readonly #watchers = new Set<() => Promise<void>>();
