@@ -8,7 +8,7 @@ const loadRun = () =>
   import('./run.js').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
     const todo =
-      'Play them where Koguma was installed with npm; with --live and --context they are played on these control planes.';
+      'Play them from a clone, or where it was installed with npm; with --live --context NAME they are played on control planes elsewhere, such as these.';
     throw new Failure('scenarios cannot be played here: @koguma/testkit is not installed', todo);
   });
 

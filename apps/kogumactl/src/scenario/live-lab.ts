@@ -87,7 +87,8 @@ async function labOfContexts({ config, configFile, context }: LiveOptions, termi
   const all = readConfig(configPath(config ? configFile : undefined, terminal));
   const chosen = targetOf(all, context);
   const prefix = chosen.name.slice(0, chosen.name.indexOf('-') + 1);
-  const alike = all.contexts.filter(({ name }) => name.startsWith(prefix)).map(({ name }) => targetOf(all, name));
+  const names = all.contexts.map(({ name }) => name).filter((name) => prefix !== '' && name.startsWith(prefix));
+  const alike = prefix === '' ? [chosen] : names.map((name) => targetOf(all, name));
   const authority = chosen.apiServer.caCertFile && readFileSync(chosen.apiServer.caCertFile, 'utf8');
   const found = await Promise.all(
     alike.map(async ({ apiServer }) => ({ address: addressOf(apiServer), ...(await roleOf(apiServer, authority)) })),
@@ -95,9 +96,9 @@ async function labOfContexts({ config, configFile, context }: LiveOptions, termi
   const global = found.find(({ mode }) => mode === 'global');
   const zones = found.flatMap(({ zone, address }) => (zone === undefined ? [] : [[zone, address] as const]));
   if (!global || zones.length === 0) {
-    const names = alike.map(({ name }) => name).join(', ') || 'none';
+    const asked = alike.map(({ name }) => name).join(', ');
     const todo = 'Add them: npx kogumactl config control-planes from-docker. Or start a lab: npx kogumactl up';
-    throw new Failure(`no lab was found by the contexts ${names}: a global and its zones must be among them`, todo);
+    throw new Failure(`no lab was found by the contexts ${asked}: a global and its zones must be among them`, todo);
   }
   return new FoundLab({ global: global.address, zones: Object.fromEntries(zones), faults: undefined, authority });
 }
