@@ -176,7 +176,6 @@ describe('a lab of real processes', () => {
 
   it.each([
     ['key-sync', ['zone-token-signing-public-key-1', '401 Invalid authentication data', '"name": "ann"']],
-    ['outage', ['east   Offline', 'zone tokens are issued on the global control plane', 'nothing listens there']],
     ['revocation', ['refused: revoked', 'west   Offline', 'FIRST REFUSAL']],
     [
       'rotation',

@@ -3,7 +3,6 @@ import { ControlPlaneError, formatDuration, invalid, NANOS_PER_MILLISECOND, syst
 import { ConnectedLink } from './connected-link.js';
 import { ConnectedNode } from './connected-node.js';
 import { ConnectedTime } from './connected-time.js';
-import type { ControlPlaneClient } from './control-plane.js';
 import type { DrivenLab } from './driven-lab.js';
 import { FaultDoor } from './fault-door.js';
 import { Journal } from './journal.js';
@@ -53,8 +52,8 @@ interface SyncReport {
  */
 export async function connectLab(options: ConnectOptions = {}): Promise<ConnectedLab> {
   const lab = new ConnectedLab(options);
-  await expectMode(lab.global, 'global', 'global');
-  for (const name of lab.zoneNames) await expectMode(lab.zone(name), name, 'zone');
+  await lab.global.expectMode('global');
+  for (const name of lab.zoneNames) await lab.zone(name).expectMode('zone');
   if (options.putsBack && !(await lab.isQuiet()))
     throw new ControlPlaneError(
       'conflict',
@@ -70,6 +69,8 @@ export class ConnectedLab implements DrivenLab {
   readonly #zones = new Map<string, ConnectedNode>();
   readonly #links = new Map<string, ConnectedLink>();
   readonly #proxies = new Set<LabProxy>();
+  /** Also those that were stopped. */
+  readonly #started: LabProxy[] = [];
   readonly #authority: string | undefined;
   readonly #faults: string | undefined;
   readonly #journal: Journal | undefined;
@@ -122,13 +123,13 @@ export class ConnectedLab implements DrivenLab {
     const { clock } = this.clock;
     const proxy = new LabProxy(options, { zone, controlPlane, authority, clock, entropy: systemEntropy });
     this.#proxies.add(proxy);
+    this.#started.push(proxy);
     return proxy;
   }
 
   async stopProxy(proxy: LabProxy): Promise<void> {
     this.#proxies.delete(proxy);
     await proxy.stop();
-    await this.zone(proxy.zone).discard(proxy.path);
   }
 
   signOffline(kind: TokenKindName, request: object, key: { kid: string; pem: string }): Promise<string> {
@@ -188,11 +189,10 @@ export class ConnectedLab implements DrivenLab {
    * @throws ControlPlaneError `unavailable` that names what could not be put back
    */
   async leave(): Promise<void> {
-    const { door, proxies } = { door: this.#door, proxies: this.proxies };
-    await Promise.all(proxies.map((proxy) => proxy.stop()));
-    await door?.reset();
+    await Promise.all(this.proxies.map((proxy) => this.stopProxy(proxy)));
+    await this.#door?.reset();
     await Promise.all([this.global, ...this.#zones.values()].map((node) => node.start()));
-    for (const proxy of proxies) await this.stopProxy(proxy);
+    for (const { zone, path } of this.#started) await this.zone(zone).discard(path);
     // Whoever was interrupted puts back what was written all the same.
     const calm = new ConnectedTime(this.#openDoor, new AbortController().signal);
     const limit = milliseconds(USUAL_LIMIT);
@@ -235,17 +235,4 @@ function isSynced(row: SyncReport['zones'][number] | undefined): boolean {
     types.length > 0 &&
     types.every(({ written, applied }) => applied !== null && applied >= written)
   );
-}
-
-async function expectMode(client: ControlPlaneClient, name: string, mode: 'global' | 'zone'): Promise<void> {
-  const refuse = (why: string, cause?: unknown) =>
-    new ControlPlaneError('unavailable', `${name} at ${client.url} ${why}`, { cause });
-  const { status, body } = await client
-    .get<{ mode?: string; zone?: string }>('/koguma/sync')
-    .catch((error: unknown) => {
-      throw refuse('does not answer: start it, or correct its address', error);
-    });
-  if (status !== 200) throw refuse(`answers ${status}: show it the token of an admin`);
-  if (body.mode !== mode) throw refuse(`is a ${body.mode} control plane`);
-  if (mode === 'zone' && body.zone !== name) throw refuse(`is zone ${body.zone}`);
 }

@@ -1,3 +1,4 @@
+import { ControlPlaneError } from '@koguma/core';
 import type { ConnectedTime } from './connected-time.js';
 import { type Answer, type CallOptions, type ClientOptions, ControlPlaneClient } from './control-plane.js';
 import type { DrivenNode } from './driven-lab.js';
@@ -33,6 +34,20 @@ export class ConnectedNode extends ControlPlaneClient implements DrivenNode {
 
   get running(): boolean {
     return this.#running;
+  }
+
+  /** @throws ControlPlaneError `unavailable` when it does not answer, or is another one */
+  async expectMode(mode: 'global' | 'zone'): Promise<void> {
+    const refuse = (why: string, cause?: unknown) =>
+      new ControlPlaneError('unavailable', `${this.name} at ${this.url} ${why}`, { cause });
+    const { status, body } = await this.get<{ mode?: string; zone?: string }>('/koguma/sync').catch(
+      (error: unknown) => {
+        throw refuse('does not answer: start it, or correct its address', error);
+      },
+    );
+    if (status !== 200) throw refuse(`answers ${status}: show it the token of an admin`);
+    if (body.mode !== mode) throw refuse(`is a ${body.mode} control plane`);
+    if (mode === 'zone' && body.zone !== this.name) throw refuse(`is zone ${body.zone}`);
   }
 
   /** Resolves when it serves. */
