@@ -4,11 +4,11 @@ import { ConnectedLink } from './connected-link.js';
 import { ConnectedNode } from './connected-node.js';
 import { ConnectedTime } from './connected-time.js';
 import type { DrivenLab } from './driven-lab.js';
+import { milliseconds } from './duration.js';
 import { FaultDoor } from './fault-door.js';
 import { Journal } from './journal.js';
 import type { UntilOptions } from './lab.js';
 import { LabProxy, type ProxyOptions } from './lab-proxy.js';
-import { milliseconds } from './virtual-time.js';
 
 /** Where the API server of a control plane is, who asks it, and where its proxies connect: on the port that stands beside it when left out. */
 export type Address = string | { readonly url: string; readonly token?: string | undefined; readonly proxies?: string };

@@ -1,7 +1,6 @@
-import type { DrivenLink } from './driven-lab.js';
+import type { Direction, DrivenLink, LinkCondition } from './driven-lab.js';
+import { type Duration, milliseconds } from './duration.js';
 import type { FaultDoor, LinkFault } from './fault-door.js';
-import type { Direction, LinkCondition } from './lab-link.js';
-import { type Duration, milliseconds } from './virtual-time.js';
 
 /** The link of a zone in a lab that runs: a wire of its supervisor. */
 export class ConnectedLink implements DrivenLink {

@@ -2,9 +2,9 @@ import { ControlPlaneError } from '@koguma/core';
 import type { ConnectedTime } from './connected-time.js';
 import { type Answer, type CallOptions, type ClientOptions, ControlPlaneClient } from './control-plane.js';
 import type { DrivenNode } from './driven-lab.js';
+import type { Duration } from './duration.js';
 import type { FaultDoor } from './fault-door.js';
 import type { Journal } from './journal.js';
-import type { Duration } from './virtual-time.js';
 
 interface Parts {
   readonly name: string;

@@ -1,7 +1,7 @@
 import { type Cancel, type Clock, ControlPlaneError, invalid, parseRfc3339, sleep, systemClock } from '@koguma/core';
 import type { DrivenTime } from './driven-lab.js';
+import { type Duration, milliseconds } from './duration.js';
 import { EVERYBODY, type FaultDoor } from './fault-door.js';
-import { type Duration, milliseconds } from './virtual-time.js';
 
 const ASK_EVERY_MS = 50;
 const WAITED_MS = 10_000;

@@ -1,9 +1,8 @@
 import type { TokenKindName } from '@koguma/auth';
 import type { Cancel } from '@koguma/core';
 import type { ControlPlaneClient } from './control-plane.js';
-import type { Direction, LinkCondition } from './lab-link.js';
+import type { Duration } from './duration.js';
 import type { LabProxy, ProxyOptions } from './lab-proxy.js';
-import type { Duration } from './virtual-time.js';
 
 /** A lab that can be driven, whether it is in this process on virtual time (`startLab`) or runs elsewhere (`connectLab`). */
 export interface DrivenLab {
@@ -36,6 +35,11 @@ export interface DrivenNode extends ControlPlaneClient {
   /** Sets its clock wrong, against that of the lab; `0` sets it right. */
   skew(by: Duration): void | Promise<void>;
 }
+
+/** Which way something travels between a zone and its global. */
+export type Direction = 'to-global' | 'to-zone';
+/** How a link is. */
+export type LinkCondition = 'up' | 'slow' | 'half-open' | 'cut';
 
 /** The link between a zone and its global. */
 export interface DrivenLink {

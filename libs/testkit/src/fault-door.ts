@@ -1,5 +1,5 @@
 import { ControlPlaneError } from '@koguma/core';
-import type { Direction } from './lab-link.js';
+import type { Direction } from './driven-lab.js';
 
 /** Whatever its user does: what is wrong on purpose ends by itself after this. */
 const TTL = '1h';

@@ -15,13 +15,14 @@ import type { Dial } from '@koguma/kds';
 import type { ServedZone } from '@koguma/zone-cp';
 import { readCertificate } from './adapters/certificate.js';
 import type { DrivenLab } from './driven-lab.js';
+import { type Duration, milliseconds } from './duration.js';
 import { FixtureKeys, fixtureCrypto } from './fixture-crypto.js';
 import { LabLink } from './lab-link.js';
 import { LabNode } from './lab-node.js';
 import { LabProxy, type ProxyOptions } from './lab-proxy.js';
 import { Quiet } from './quiet.js';
 import { GLOBAL, type Surroundings, Topology, type TopologyOptions } from './topology.js';
-import { type Duration, milliseconds, VirtualTime } from './virtual-time.js';
+import { VirtualTime } from './virtual-time.js';
 
 export interface LabOptions extends TopologyOptions {
   /** What decides all that is left to chance: delays on links, backoff, ids. 1 when left out. */

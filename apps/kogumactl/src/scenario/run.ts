@@ -53,7 +53,7 @@ export async function runScenarios(files: readonly string[], options: Options, t
   const seeds = live ? 'live' : runs === 1 ? `seed ${seed}` : `seeds ${seed} to ${seed + runs - 1}`;
   const took = shown(performance.now() - began);
   terminal.out.write(`${outcomes.length - failed.length} passed, ${failed.length} failed, ${seeds}, in ${took}\n`);
-  if (interrupted()) throw new Failure('interrupted: the lab is as it was before', 'Play them again when you like.');
+  if (interrupted()) throw new Failure('interrupted', 'See that nothing is wrong any more: npx kogumactl fault list');
   const [first] = failed;
   if (!first) return;
   const how = first.seed === null ? '--live' : `--seed ${first.seed}`;
@@ -83,16 +83,9 @@ async function livePlayer(scenarios: readonly ReadScenario[], options: Options, 
     const todo = 'Nothing was played. Leave those out, or play them without --live.';
     throw Failure.usage(`a lab that runs cannot do this\n${problems.join('\n')}`, todo);
   }
-  const { stop, atOnce } = terminal.interrupts();
-  const inVain = new Promise<never>((_, reject) => {
-    const todo = 'Set it right by hand: npx kogumactl fault reset';
-    const leave = () => reject(new Failure('left at once: the lab is not as it was before', todo));
-    atOnce.addEventListener('abort', leave, { once: true });
-  });
-  const play: Play = async (scenario, _, listeners) => {
-    const lab = await found.connect(scenario.scenario.topology.zones, stop);
-    return Promise.race([runLive(scenario, lab, listeners), inVain]);
-  };
+  const { stop } = terminal.interrupts();
+  const play: Play = async (scenario, _, listeners) =>
+    runLive(scenario, await found.connect(scenario.scenario.topology.zones, stop), listeners);
   return { play, interrupted: () => stop.aborted };
 }
 
