@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readScenario, runLive } from '@koguma/scenario';
 import { type ConnectedLab, type ConnectOptions, connectLab, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scratchFolder } from '../support/processes.js';
+import { CommandLine } from '../support/command-line.js';
+import { ROOT, scratchFolder } from '../support/processes.js';
 
 const HTTPS = { KUMA_API_SERVER_HTTPS_ENABLED: 'true', KUMA_API_SERVER_HTTPS_PORT: '0' };
 
@@ -129,6 +130,36 @@ describe('a composed lab', () => {
     expect([passed, seed, steps.length]).toEqual([true, null, 5]);
     expect(steps.at(-1)?.text).toMatch(/dataplane-token-revocations-live-[0-9a-f]{8}/);
     expect(await leftBehind()).toBe(meshes);
+  });
+
+  it('is found by its contexts, which are named alike', async () => {
+    const user = await CommandLine.with({});
+    for (const name of ['global', 'east']) {
+      const node = name === 'global' ? running.global : running.zone(name);
+      const at = [
+        '--address',
+        `https://localhost:${node.served.ports.https}`,
+        '--ca-cert-file',
+        join(folder.path, 'ca.crt'),
+      ];
+      const auth = ['--auth-type', 'tokens', '--auth-conf', `token=${await node.adminToken()}`];
+      await user.ok('config', 'control-planes', 'add', '--name', `docker-${name}`, ...at, ...auth);
+    }
+    const file = join(user.home, 'story.yaml');
+    const issue = '{ at: east, kind: zone-ingress, zone: east, as: t1 }';
+    writeFileSync(
+      file,
+      `name: story\nabout: a visit\ntopology: { zones: [east] }\nsteps:\n  - issue: ${issue}\n  - expect: { verify: { token: t1, at: global, is: accepted } }\n`,
+    );
+    const live = (...more: string[]) => user.run('--context', 'docker-global', 'scenario', 'run', ...more, '--live');
+    expect(await live(file)).toMatchObject({ code: 0, out: expect.stringMatching(/^ok .*\n1 passed, 0 failed, live/) });
+    expect(await live(`${ROOT}scenarios/revoke-during-partition-then-heal.yaml`)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(
+        /heal\.yaml:6:27: topology\.zones\[1\]: this lab has no zone west: it has east\n.*heal\.yaml:11:5: steps\[3\]\.fault: /,
+      ),
+    });
+    await user.remove();
   });
 
   it('is left as it was by a scenario that fails, which names its step', async () => {

@@ -4,7 +4,7 @@ import { ControlPlaneError } from '@koguma/core';
 import type { LiveLab } from '@koguma/scenario';
 import { type Address, type ConnectedLab, ControlPlaneClient, connectLab } from '@koguma/testkit';
 import type { GlobalOptions } from '../command-line.js';
-import { type ApiServer, configPath, readConfig } from '../config/config-file.js';
+import { type ApiServer, configPath, FIRST, readConfig } from '../config/config-file.js';
 import { targetOf } from '../config/control-planes.js';
 import { Failure } from '../failure.js';
 import { askLab, type LabStatus } from '../lab/control.js';
@@ -52,18 +52,10 @@ export class FoundLab implements LiveLab {
   }
 }
 
-/**
- * The lab that runs in a data folder; where `--context` is given, or none runs there, the one whose contexts are named
- * alike: `docker-global-1`, `docker-east`.
- */
+/** The lab that runs in a data folder; with `--context`, the one whose contexts are named alike: `docker-global-1`, `docker-east`. */
 export async function findLab(options: LiveOptions, terminal: Terminal): Promise<FoundLab> {
   if (options.context !== undefined) return labOfContexts(options, terminal);
-  const folder = dataPath(options.data, terminal.env);
-  const status = await askLab(folder, { command: 'status', name: '' }).catch((error: unknown) => {
-    if (options.data === undefined && isOfLab(options, terminal)) return undefined;
-    throw error;
-  });
-  return status ? labOfFolder(status) : labOfContexts(options, terminal);
+  return labOfFolder(await askLab(dataPath(options.data, terminal.env), { command: 'status', name: '' }));
 }
 
 function labOfFolder({ data, faults, controlPlanes }: LabStatus): FoundLab {
@@ -77,14 +69,9 @@ function labOfFolder({ data, faults, controlPlanes }: LabStatus): FoundLab {
   return new FoundLab({ global, zones: Object.fromEntries(zones), faults, authority });
 }
 
-/** Whether the context that is chosen has others that are named alike, with a dash. */
-function isOfLab({ config, configFile }: LiveOptions, terminal: Terminal): boolean {
-  return config && readConfig(configPath(configFile, terminal)).currentContext.includes('-');
-}
-
 /** Each context whose name begins as that of the chosen one is asked what it is. */
 async function labOfContexts({ config, configFile, context }: LiveOptions, terminal: Terminal): Promise<FoundLab> {
-  const all = readConfig(configPath(config ? configFile : undefined, terminal));
+  const all = config ? readConfig(configPath(configFile, terminal)) : FIRST;
   const chosen = targetOf(all, context);
   const prefix = chosen.name.slice(0, chosen.name.indexOf('-') + 1);
   const names = all.contexts.map(({ name }) => name).filter((name) => prefix !== '' && name.startsWith(prefix));
