@@ -68,16 +68,12 @@ export async function runLive(read: ReadScenario, lab: ConnectedLab, options: Li
   const trouble = await preparing(lab, own);
   // Times in the file count from the one at which it begins; the lab has its own calendar.
   const run: Run = new Run(moved, lab, options, (time) => time - begins + run.first);
-  if (trouble === undefined) await run.play();
+  if (trouble === undefined) await run.play().catch((error: Error) => run.fail(error.message));
   else run.fail(`before the first step: ${trouble}`);
-  const outcome = run.outcome();
+  const { labMs } = run.outcome();
   await lab.leave().catch((error: Error) => run.fail(`after it: ${error.message}`));
-  const { failures } = run.outcome();
-  return {
-    ...outcome,
-    ...{ failures, passed: failures.length === 0, seed: null, begins: rfc3339(run.first) },
-    wallMs: Math.round(options.stopwatch() - began),
-  };
+  const wallMs = Math.round(options.stopwatch() - began);
+  return { ...run.outcome(), labMs, seed: null, begins: rfc3339(run.first), wallMs };
 }
 
 /** @returns why it could not be prepared */
