@@ -7,7 +7,7 @@ import { connect, milliseconds } from '../api/connect.js';
 import { Failure } from '../failure.js';
 import { itemPath } from '../resources/paths.js';
 import type { Terminal } from '../terminal.js';
-import { type Key, keysIn, type Ring, readInventory, ringOf, titleOf } from './inventory.js';
+import { type Key, keysIn, type Ring, readInventory, ringOf, type SecretKey, titleOf } from './inventory.js';
 import { judge, zonesWithout } from './preflight.js';
 
 interface Options {
@@ -37,11 +37,11 @@ export async function rotateKey(kind: string, command: Command, terminal: Termin
 
 /** The keys of a ring by what they are in a rotation. */
 interface Standing {
-  readonly signer: Key;
+  readonly signer: SecretKey;
   /** Waits to sign. */
-  readonly prepared: Key | undefined;
+  readonly prepared: SecretKey | undefined;
   /** Signed before, and still verify. */
-  readonly old: readonly Key[];
+  readonly old: readonly SecretKey[];
 }
 
 class Rotation {
