@@ -50,8 +50,12 @@ export class ApiAdapter extends FastifyAdapter {
     fastify.setReplySerializer(kumaJson);
     fastify.addHook('onRoute', ({ method, url, config }) => this.routes.add(method, url, config));
     if (followers) followRequests(fastify, followers);
-    fastify.addHook('onRequest', async (request, reply) => this.#refuseWrongMethod(request, reply));
-    fastify.addHook('onSend', async (_request, reply) => this.#finish(reply));
+    // With `done`: an async hook makes promises for every request.
+    fastify.addHook('onRequest', (request, reply, done) => done(this.#wrongMethod(request, reply)));
+    fastify.addHook('onSend', (_request, reply, _payload, done) => {
+      this.#finish(reply);
+      done();
+    });
   }
 
   /** Nest would put in parsers of its own here, which read a body before anybody asked who sends it. */
@@ -67,13 +71,13 @@ export class ApiAdapter extends FastifyAdapter {
     this.#closing = true;
   }
 
-  #refuseWrongMethod(request: FastifyRequest, reply: FastifyReply): void {
-    if (!request.is404) return;
+  #wrongMethod(request: FastifyRequest, reply: FastifyReply): HttpException | undefined {
+    if (!request.is404) return undefined;
     const [path = ''] = request.url.split('?', 1);
     const allowed = this.routes.methodsOf(path).join(', ');
-    if (allowed === '') return;
+    if (allowed === '') return undefined;
     reply.header('allow', allowed);
-    throw new HttpException(`${request.method} is not allowed here: use ${allowed}`, 405);
+    return new HttpException(`${request.method} is not allowed here: use ${allowed}`, 405);
   }
 
   #finish(reply: FastifyReply): void {
