@@ -1,4 +1,4 @@
-import { Auth, authSettings, joseCrypto, secretSpec } from '@koguma/auth';
+import { Auth, authSettings, nodeCrypto, secretSpec } from '@koguma/auth';
 import { loadConfig, SILENT, systemClock, systemEntropy } from '@koguma/core';
 import { MemoryStore, ResourceView } from '@koguma/resources';
 
@@ -8,7 +8,7 @@ import { MemoryStore, ResourceView } from '@koguma/resources';
  */
 export async function authAlone(meshes) {
   const store = new MemoryStore(systemEntropy.uuid());
-  const key = await joseCrypto.makeKey();
+  const key = await nodeCrypto.makeKey();
   await store.transaction(async (tx) => {
     for (const { mesh, ids = [], keys = [key.pem] } of meshes) {
       const secret = (name, text) => ({
@@ -27,7 +27,7 @@ export async function authAlone(meshes) {
   });
   const view = new ResourceView({ store, clock: systemClock, log: SILENT });
   await view.load();
-  const settings = authSettings(loadConfig({ role: 'zone', env: {} }).config, joseCrypto.parseKey);
-  const ports = { view, crypto: joseCrypto, clock: systemClock, entropy: systemEntropy, log: SILENT };
+  const settings = authSettings(loadConfig({ role: 'zone', env: {} }).config, nodeCrypto.parseKey);
+  const ports = { view, crypto: nodeCrypto, clock: systemClock, entropy: systemEntropy, log: SILENT };
   return new Auth({ ...ports, settings, federated: false });
 }

@@ -1,4 +1,4 @@
-import { joseCrypto } from '@koguma/auth';
+import { nodeCrypto } from '@koguma/auth';
 import { row } from '../figures.mjs';
 import { authAlone } from './auth-alone.mjs';
 import { fullSpeed, slices } from './slices.mjs';
@@ -64,7 +64,7 @@ export async function keys({ lab, counts, tokens, rotations, progress }) {
 }
 
 async function makeKey() {
-  return (await joseCrypto.makeKey()).pem;
+  return (await nodeCrypto.makeKey()).pem;
 }
 
 /** Adds a key to those that are there, until a zone signs with it, and takes it away, again and again. */

@@ -1,4 +1,4 @@
-import type { Log } from '@koguma/core';
+import { type Cancel, type Log, onBehalfOf } from '@koguma/core';
 import {
   describe,
   type Entry,
@@ -45,12 +45,7 @@ interface Shelf {
   readonly responses: Map<number, EncodedResponse>;
   /** What cannot be written, by name, with the reason. */
   readonly unwritable: Map<string, string>;
-  /** The names of the items that are gone, the latest last. */
-  readonly gone: Set<string>;
 }
-
-/** Gives the revision from which a peer may ask for a type next: what went away before need not be told any more. */
-type Needs = (type: ResourceType) => number;
 
 /** What leaves a control plane in one direction, and in what form. */
 export interface Departures {
@@ -81,11 +76,16 @@ interface Parts {
   readonly log: Log;
 }
 
+/** Somebody who is sent what is in an outbox. */
+export interface Reader {
+  /** Told of the types that changed, after the outbox holds the change. */
+  changed(types: readonly ResourceType[]): void;
+  /** The oldest revision from which it may still ask to be brought on; undefined while it asks for nothing of a type. */
+  from(type: ResourceType): number | undefined;
+}
+
 /** Of what many asked for at once not everybody is named. */
 const MOST_REQUESTS = 20;
-
-/** So many of what is gone are remembered for who asked for that; more only as long as a peer must still be told. */
-const GONE_REMEMBERED = 200;
 
 /** Sent first on each stream: everything of the type, nothing of what is gone. */
 export const FROM_NOTHING = -1;
@@ -97,7 +97,7 @@ export const FROM_NOTHING = -1;
 export class Outbox {
   readonly #parts: Parts;
   readonly #shelves = new Map<ResourceType, Shelf>();
-  readonly #listeners = new Map<(changed: readonly ResourceType[]) => void, Needs>();
+  readonly #readers = new Set<Reader>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -105,14 +105,13 @@ export class Outbox {
     for (const type of departures.types) {
       const source = isInsight(type) ? insights : view;
       const { n: latest } = source.revision;
-      const empty = { items: new Map(), responses: new Map(), unwritable: new Map(), gone: new Set<string>() };
-      this.#shelves.set(type, { source, latest, ...empty });
+      this.#shelves.set(type, { source, items: new Map(), latest, responses: new Map(), unwritable: new Map() });
     }
     for (const source of new Set([view, insights])) {
       this.#replaceAll(source, source.revision.n);
       source.onChange(({ reset, entries, revision }) => {
         const changed = reset ? this.#replaceAll(source, revision.n) : this.#follow(entries, revision.n);
-        if (changed.length > 0) for (const listener of this.#listeners.keys()) listener(changed);
+        if (changed.length > 0) for (const reader of this.#readers) reader.changed(changed);
       });
     }
   }
@@ -153,6 +152,7 @@ export class Outbox {
       from === FROM_NOTHING ? [] : items.map(({ request }) => request),
     );
     shelf.responses.set(from, response);
+    if (from !== FROM_NOTHING) this.#tell(type, response);
     return response;
   }
 
@@ -179,13 +179,15 @@ export class Outbox {
     return told.length === 0 ? undefined : told.join('; ');
   }
 
-  /**
-   * Calls `listener` with the types that changed, after the outbox holds the change.
-   * @param needs of a listener that asks for responses; one that has not begun with a type needs nothing of it
-   */
-  onChange(listener: (changed: readonly ResourceType[]) => void, needs: Needs = () => Infinity): () => void {
-    this.#listeners.set(listener, needs);
-    return () => this.#listeners.delete(listener);
+  /** Tells a reader of changes, and keeps for it what is gone since the revision that it is at. Returns what ends that. */
+  follow(reader: Reader): Cancel {
+    this.#readers.add(reader);
+    return () => this.#readers.delete(reader);
+  }
+
+  /** Once for all who get it: with a thousand peers there would be nothing else in the log. */
+  #tell(type: ResourceType, { to: revision, requests }: EncodedResponse): void {
+    if (!isInsight(type)) onBehalfOf(requests, () => this.#parts.log.info('sent', { type, revision }));
   }
 
   #encodeResponse(
@@ -233,29 +235,22 @@ export class Outbox {
         keptBack: before?.keptBack ?? false,
         request,
       });
-      shelf.gone.delete(name);
-      if (!next) shelf.gone.add(name);
       changed.add(key.type);
     }
     for (const type of changed) {
       const shelf = this.#shelf(type);
       this.#keepBack(type, shelf, revision);
+      this.#forget(type, shelf);
       shelf.latest = revision;
       shelf.responses.clear();
-      this.#forget(type, shelf);
     }
     return [...changed];
   }
 
-  /** Names that come and go would fill the memory. */
-  #forget(type: ResourceType, { items, gone }: Shelf): void {
-    if (gone.size <= GONE_REMEMBERED) return;
-    const needed = Math.min(...[...this.#listeners.values()].map((needs) => needs(type)));
-    for (const name of gone) {
-      if (gone.size <= GONE_REMEMBERED || (items.get(name)?.at ?? 0) > needed) return;
-      gone.delete(name);
-      items.delete(name);
-    }
+  /** What was gone before the last change, and every reader was told of: names come and go without end. */
+  #forget(type: ResourceType, { items, latest }: Shelf): void {
+    const oldest = Math.min(latest, ...[...this.#readers].map((reader) => reader.from(type) ?? latest));
+    for (const [name, { resource, at }] of items) if (!resource && at <= oldest) items.delete(name);
   }
 
   /** Without what does not fit into one message the others still go, and what is kept back goes as soon as it fits. */

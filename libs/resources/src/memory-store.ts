@@ -41,6 +41,16 @@ export class MemoryStore implements ResourceStore {
     this.#logLimit = logLimit;
   }
 
+  /** The same store as it is now, epoch and log included, on its own from here on: what a lost write leads back to. */
+  copy(): MemoryStore {
+    const copy = new MemoryStore(this.#revision.epoch, { logLimit: this.#logLimit });
+    copy.#rows = this.#rows; // never changed, but replaced by each commit
+    copy.#revision = this.#revision;
+    copy.#log = [...this.#log];
+    copy.#prunedTo = this.#prunedTo;
+    return copy;
+  }
+
   async get<R extends Resource = Resource>(key: ResourceKey): Promise<R | undefined> {
     return this.#rows.get(keyText(key)) as R | undefined;
   }
