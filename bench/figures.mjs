@@ -12,7 +12,7 @@ export function median(samples) {
 
 const SCALES = {
   ms: (value) => (value < 1_000 ? value.toFixed(value < 10 ? 2 : 1) : grouped(value)),
-  s: (value) => value.toFixed(value < 100 ? 2 : 0),
+  s: (value) => (value < 100 ? value.toFixed(2) : grouped(value)),
   µs: (value) => (value < 10 ? value.toFixed(2) : grouped(value)),
   '/s': grouped,
   MB: grouped,

@@ -49,7 +49,13 @@ export function growth({ title, by, unit, curves, goal, linear = false }) {
   const values = curves.flatMap(({ of, name = of, points }) => points.map((point) => ({ ...point, name })));
   const xs = [...new Set(values.map(({ x }) => x))];
   const scale = linear ? { type: 'linear', zero: true } : { type: 'log' };
-  const x = { field: 'x', type: 'quantitative', title: by, scale: { type: 'log' }, axis: { values: xs, format: ',' } };
+  const x = {
+    field: 'x',
+    type: 'quantitative',
+    title: by,
+    scale: { type: 'log' },
+    axis: { values: xs, format: ',', labelOverlap: false },
+  };
   const colour = {
     field: 'name',
     type: 'nominal',

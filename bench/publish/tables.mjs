@@ -13,7 +13,7 @@ export function tablesOf(results) {
     'growth-proxies': growthOf(results, 'proxies', 1_000),
     'growth-keys': growthOf(results, 'keys', 100),
     'growth-ids': growthOf(results, 'ids', 100_000),
-    'ten-thousand': table(['', 'at 1,000, measured', 'at 10,000, calculated', 'by'], atTenThousand(results)),
+    'ten-thousand': tenThousandOf(results),
     ends: endsOf(results),
     all: sections.map(({ title, rows }) => `### ${title}\n\n${allOf(rows)}`).join('\n\n'),
   };
@@ -70,10 +70,15 @@ function slopeOf(points, unit, step) {
   return fits < 0.5 ? 'no line' : `${slope < 0 ? '−' : '+'}${more}, ${fits.toFixed(2)}`;
 }
 
+function tenThousandOf(results) {
+  const { head, rows } = atTenThousand(results);
+  return table(head, rows);
+}
+
 function endsOf(results) {
   const ends = thatEnds(results);
   const rows = ends.map(({ what, zones, by }) => [what, zones === Infinity ? 'never' : zones.toLocaleString('en'), by]);
-  return `${table(['', 'zones', 'by'], rows)}\n\nWhat ends first: **${ends[0].what}**.`;
+  return `${table(['', 'zones', 'by'], rows)}\n\nThe first to end: ${ends[0].what}, with ${ends[0].zones.toLocaleString('en')} zones.`;
 }
 
 function allOf(rows) {
