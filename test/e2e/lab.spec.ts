@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { joseCrypto } from '@koguma/auth';
+import { nodeCrypto } from '@koguma/auth';
 import { connectLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LabProcesses } from '../support/lab-processes.js';
@@ -99,7 +99,7 @@ describe('a lab of real processes', () => {
     // West sleeps while global changes everything, so that it has to catch up.
     await lab.lab('stop', 'west');
     await lab.global.revoke('zone-ingress-token-revocations', [jtiOf(early)]);
-    await lab.global.putSecret('zone-ingress-token-signing-key-2', (await joseCrypto.makeKey()).pem);
+    await lab.global.putSecret('zone-ingress-token-signing-key-2', (await nodeCrypto.makeKey()).pem);
     expect((await lab.global.call('DELETE', '/meshes/doomed')).status).toBe(200);
     await lab.lab('start', 'west');
 

@@ -55,6 +55,9 @@ describe('a lab that runs, taken hold of by its addresses', () => {
 
   it('says what did not come in time', async () => {
     await running.zone('west').stop();
+    const isGone = () =>
+      running.global.served.kds.zones().some(({ zone, state }) => zone === 'west' && state === 'Offline');
+    await running.until(isGone, 'global knows that west is gone');
     await expect(lab.synced({ within: '60ms' })).rejects.toThrow('waited 60ms until west has all that global has');
     await running.zone('west').start();
   });

@@ -1,4 +1,4 @@
-import { joseCrypto, signOffline, type TokenKindName } from '@koguma/auth';
+import { nodeCrypto, signOffline, type TokenKindName } from '@koguma/auth';
 import { ControlPlaneError, formatDuration, invalid, NANOS_PER_MILLISECOND, systemEntropy } from '@koguma/core';
 import { ConnectedLink } from './connected-link.js';
 import { ConnectedNode } from './connected-node.js';
@@ -133,7 +133,7 @@ export class ConnectedLab implements DrivenLab {
   }
 
   signOffline(kind: TokenKindName, request: object, key: { kid: string; pem: string }): Promise<string> {
-    return signOffline(kind, request, key, { crypto: joseCrypto, clock: this.clock.clock, entropy: systemEntropy });
+    return signOffline(kind, request, key, { crypto: nodeCrypto, clock: this.clock.clock, entropy: systemEntropy });
   }
 
   async isSynced(zone: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { joseCrypto, type RsaKey, type TokenKindName, tokenKind, type Verdict } from '@koguma/auth';
+import { nodeCrypto, type RsaKey, type TokenKindName, tokenKind, type Verdict } from '@koguma/auth';
 import { askOverHttps } from '@koguma/core';
 import { decodeToken, kindOf } from './decoded-token.js';
 
@@ -125,7 +125,7 @@ export class ControlPlaneClient {
       .filter((name) => name.startsWith(prefix))
       .map((name) => Number(name.slice(prefix.length)));
     const serial = Math.max(0, ...serials.filter(Number.isSafeInteger)) + 1;
-    const { pem } = await (this.#options.makeKey ?? joseCrypto.makeKey)();
+    const { pem } = await (this.#options.makeKey ?? nodeCrypto.makeKey)();
     const labels = phase === 'prepared' ? { 'koguma.io/phase': 'prepared' } : undefined;
     await this.putSecret(`${prefix}${serial}`, pem, { mesh: where, labels });
     return serial;

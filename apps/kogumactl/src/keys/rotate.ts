@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { joseCrypto, tokenKind } from '@koguma/auth';
+import { nodeCrypto, tokenKind } from '@koguma/auth';
 import { LABEL } from '@koguma/resources';
 import type { Command } from 'commander';
 import type { ApiClient } from '../api/client.js';
@@ -64,7 +64,7 @@ class Rotation {
     if (prepared) return this.#say(`prepared: key ${prepared.kid} is there already`);
     if (old.length > 0) return; // a rotation that has only to be ended
     const kid = String(signer.serial + 1);
-    const { pem } = await joseCrypto.makeKey();
+    const { pem } = await nodeCrypto.makeKey();
     await this.#put(kid, pem, true);
     this.#say(`prepared: key ${kid} verifies and is on its way to the zones; key ${signer.kid} signs`);
   }
