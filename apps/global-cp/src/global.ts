@@ -185,6 +185,7 @@ async function composed(
     stop: async () => {
       kds.stop();
       await tasks.stop();
+      await insights.end();
       await store.close();
     },
   };

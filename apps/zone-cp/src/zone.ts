@@ -223,6 +223,7 @@ async function composed(
     tasks,
     stop: async () => {
       await tasks.stop();
+      await insights.end();
       await store.close();
     },
   };

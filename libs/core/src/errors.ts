@@ -28,6 +28,12 @@ export const ERROR_STATUS = {
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
+/** The kind of failure that a gRPC status stands for; what only gRPC knows of is `unavailable`. */
+export function errorCodeOf(grpcStatus: number): ErrorCode {
+  const known = Object.entries(ERROR_STATUS).find(([, { grpc }]) => grpc === grpcStatus)?.[0] as ErrorCode | undefined;
+  return known ?? 'unavailable';
+}
+
 /** One broken rule: the field as the caller wrote it (`tags["kuma.io/service"]`) and what is allowed there. */
 export interface Violation {
   readonly field: string;

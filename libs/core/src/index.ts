@@ -19,6 +19,7 @@ export {
   ControlPlaneError,
   ERROR_STATUS,
   type ErrorCode,
+  errorCodeOf,
   invalid,
   unreachable,
   type Violation,

@@ -41,19 +41,22 @@ beforeEach(async () => {
 });
 afterEach(() => at.tasks.stop());
 
-const hello = (instanceId: string): Hello => ({
+const hello = (instanceId: string, storeId = 'its store'): Hello => ({
   zone: 'east',
   version: 'x',
   instanceId,
   features: [],
-  storeId: instanceId === '' ? '' : 'its store',
+  storeId: instanceId === '' ? '' : storeId,
   token: '',
 });
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A zone's link: it asks for everything and, where it `takes` what comes, has that at once. */
-async function connect(instanceId: string, { takes }: { takes: boolean }): Promise<StreamIn<DeltaDiscoveryRequest>> {
-  const stream = kds.globalToZone(hello(instanceId), {
+async function connect(
+  instanceId: string,
+  { takes, storeId }: { takes: boolean; storeId?: string },
+): Promise<StreamIn<DeltaDiscoveryRequest>> {
+  const stream = kds.globalToZone(hello(instanceId, storeId), {
     send: (bytes) => {
       const { typeUrl, nonce: responseNonce } = DeltaDiscoveryResponse.decode(bytes);
       if (takes) queueMicrotask(() => stream.message(DeltaDiscoveryRequest.fromPartial({ typeUrl, responseNonce })));
@@ -158,5 +161,24 @@ describe('a zone that is deleted, and of which another comes under its name', ()
     await settled();
     const insight = await at.manager.get({ ...zone, type: 'ZoneInsight' });
     expect(insight?.spec.subscriptions).toHaveLength(1);
+  });
+});
+
+describe('what a zone has', () => {
+  const mesh = { type: 'Mesh', mesh: '', name: 'payments' } as const;
+  beforeEach(async () => {
+    await at.manager.put(mesh, {});
+    (await connect('a life', { takes: true })).closed(undefined);
+  });
+
+  it('is remembered while it is away, and when it comes back', async () => {
+    expect(kds.has('east', mesh)).toBe(true);
+    await connect('another life', { takes: false });
+    expect(kds.has('east', mesh)).toBe(true);
+  });
+
+  it('is not known of one that comes back with another store', async () => {
+    await connect('another life', { takes: false, storeId: 'an empty one' });
+    expect(kds.has('east', mesh)).toBeUndefined();
   });
 });

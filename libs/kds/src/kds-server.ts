@@ -133,6 +133,7 @@ export class KdsServer implements KdsEndpoint {
         log.info('zone disconnected', { zone, reason: reason?.message ?? 'the zone ended the stream' });
       },
     });
+    this.#memory.met(zone, hello.storeId);
     const stream = this.#opened(hello, sender);
     log.info('zone connected', { zone, version: hello.version });
     this.#register(stream, subscription);

@@ -10,6 +10,8 @@ export interface CountedTokens {
 }
 
 interface Memory {
+  /** Empty for a plain Kuma, which tells of none. */
+  storeId: string;
   lastLink?: LastLink;
   counted?: CountedTokens;
   readonly applied: Map<ResourceType, number>;
@@ -45,12 +47,18 @@ export class ZoneMemory {
     this.#of(zone).counted = counted;
   }
 
+  /** A zone is here: what one with another store had is not this one's. */
+  met(zone: string, storeId: string): void {
+    const memory = this.#of(zone);
+    if (memory.storeId !== storeId) this.#zones.set(zone, { ...memory, storeId, applied: new Map() });
+  }
+
   forget(zone: string): void {
     this.#zones.delete(zone);
   }
 
   #of(zone: string): Memory {
-    const memory = this.#zones.get(zone) ?? { applied: new Map() };
+    const memory = this.#zones.get(zone) ?? { storeId: '', applied: new Map() };
     this.#zones.set(zone, memory);
     return memory;
   }

@@ -37,6 +37,14 @@ describe('insights', () => {
     expect({ revision: under.view.revision.n, writes: insights.revision.n }).toEqual({ revision: before, writes: 1 });
   });
 
+  it('that come when nothing is written any more are written at the end', async () => {
+    await stop();
+    insights.update(INSIGHT, () => ({ n: 1 }), { soon: true });
+    await insights.end();
+    expect(await stored()).toEqual({ n: 1 });
+    expect(under.clock.next()).toBeUndefined();
+  });
+
   it('are written once an interval otherwise, as they are by then', async () => {
     for (let n = 1; n <= 5; n++) insights.update(INSIGHT, () => ({ n }), { soon: false });
     under.clock.step(FLUSH_MS - 1);

@@ -96,7 +96,7 @@ export class Insights {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Writes until the signal ends, and then once more: what ended because this control plane stops is known, too. */
+  /** Writes until the signal ends. */
   async run(signal: AbortSignal): Promise<void> {
     const stop = () => this.#wake();
     signal.addEventListener('abort', stop);
@@ -108,6 +108,12 @@ export class Insights {
     signal.removeEventListener('abort', stop);
     this.#cancelFlush?.();
     await following;
+  }
+
+  /** Writes what still waits, when no more comes: what ended because this control plane stops is known, too. */
+  async end(): Promise<void> {
+    await this.#writePending();
+    this.#cancelFlush?.();
   }
 
   /** What others write makes no revision that would tell of it. */

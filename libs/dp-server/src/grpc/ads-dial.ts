@@ -1,5 +1,5 @@
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { ControlPlaneError, ERROR_STATUS, type ErrorCode } from '@koguma/core';
+import { ControlPlaneError, errorCodeOf } from '@koguma/core';
 import { nextTurn } from '../adapters/next-turn.js';
 import { AggregatedDiscoveryServiceClient } from '../gen/envoy/service/discovery/v3/ads.js';
 import type { DiscoveryRequest, DiscoveryResponse } from '../gen/envoy/service/discovery/v3/discovery.js';
@@ -70,7 +70,6 @@ export function dialAds({ host, port, authority, skipVerify }: AdsAddress, token
 }
 
 function reasonOf(error: ServiceError): ControlPlaneError {
-  const known = Object.entries(ERROR_STATUS).find(([, { grpc }]) => grpc === error.code)?.[0] as ErrorCode | undefined;
   const name = status[error.code] ?? String(error.code);
-  return new ControlPlaneError(known ?? 'unavailable', `${error.details} (${name})`, { cause: error });
+  return new ControlPlaneError(errorCodeOf(error.code), `${error.details} (${name})`, { cause: error });
 }

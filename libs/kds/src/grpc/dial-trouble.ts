@@ -1,5 +1,5 @@
 import { type ServiceError, status } from '@grpc/grpc-js';
-import { ControlPlaneError, ERROR_STATUS, type ErrorCode } from '@koguma/core';
+import { ControlPlaneError, errorCodeOf } from '@koguma/core';
 
 /** The setting of a zone that says whom it believes. */
 export const ROOT_CA_FILE = 'KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE';
@@ -36,10 +36,9 @@ const HUNG_UP = /Last error: Failed to connect/;
  * @param address where it was dialled, as in `grpcDial`
  */
 export function reasonOf(error: ServiceError, address: string): ControlPlaneError {
-  const known = Object.entries(ERROR_STATUS).find(([, { grpc }]) => grpc === error.code)?.[0] as ErrorCode | undefined;
   const name = status[error.code] ?? String(error.code);
   const told = error.code === status.UNAVAILABLE ? troubleWithTls(error.details, address) : undefined;
-  return new ControlPlaneError(known ?? 'unavailable', `${told ?? error.details} (${name})`, { cause: error });
+  return new ControlPlaneError(errorCodeOf(error.code), `${told ?? error.details} (${name})`, { cause: error });
 }
 
 function troubleWithTls(details: string, address: string): string | undefined {

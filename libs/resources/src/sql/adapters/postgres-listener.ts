@@ -62,10 +62,12 @@ export class PostgresListener {
   /** Returns when the connection is lost or could not be made. */
   async #listen(signal: AbortSignal): Promise<{ heard: boolean; error: unknown }> {
     const client = new Client(this.#parts.config);
+    let stop: () => void = () => undefined;
     const over = new Promise<unknown>((resolve) => {
       client.on('error', resolve);
       client.on('end', () => resolve('the connection was ended'));
-      signal.addEventListener('abort', resolve, { once: true });
+      stop = () => resolve('this process stops');
+      signal.addEventListener('abort', stop);
       client.on('notification', ({ payload }) => payload !== this.#parts.self && this.#parts.wake());
     });
     let heard = false;
@@ -83,6 +85,7 @@ export class PostgresListener {
     } catch (error) {
       return { heard, error };
     } finally {
+      signal.removeEventListener('abort', stop);
       await Promise.race([
         client.end().catch(() => undefined),
         sleep(systemClock, GOODBYE_MS, new AbortController().signal),
