@@ -60,7 +60,7 @@ export default defineConfig({
         },
       ),
       project('contract', ['libs/*/src/**/*.contract.spec.ts'], { testTimeout: 20_000, hookTimeout: 30_000 }),
-      project('simulation', ['test/simulation/**/*.spec.ts'], { testTimeout: 300_000 }),
+      project('simulation', ['test/simulation/**/*.spec.ts', 'test/fuzz/**/*.spec.ts'], { testTimeout: 300_000 }),
       project('topology', ['test/topology/**/*.spec.ts'], { testTimeout: 10_000, ...TOGETHER }),
       project('documents', ['test/documents/**/*.spec.ts']),
       // Each file starts processes of its own, so two files at a time, and only after all that is quick.

@@ -1,30 +1,16 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Metrics } from '@koguma/api-server';
 import { VirtualClock } from '@koguma/core';
 import { describe, expect, it } from 'vitest';
+import { bare, Page } from '../support/markdown.js';
 import { exists } from './tests-in.js';
 
-const text = readFileSync(fileURLToPath(new URL('../../docs/operations.md', import.meta.url)), 'utf8');
-const section = (title: string) => text.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? '';
-/** The cells of each row of the tables of a section, without heads and lines. */
-const rowsOf = (title: string) =>
-  section(title)
-    .split('\n')
-    .filter((line, at, lines) => line.startsWith('|') && !line.startsWith('| -') && !lines[at + 1]?.startsWith('| -'))
-    .map((line) =>
-      line
-        .split('|')
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
-const bare = (cell: string | undefined) => cell?.replace(/^`|`$/g, '') ?? '';
+const page = new Page('operations.md');
 
 describe('what is said of outages', () => {
-  const rows = rowsOf('Outages');
+  const rows = page.rows('## Outages');
 
   it('covers each outage', () => {
-    const titles = [...section('Outages').matchAll(/^### (.*)$/gm)].map(([, title]) => title);
+    const titles = [...page.section('## Outages').matchAll(/^### (.*)$/gm)].map(([, title]) => title);
     expect(titles).toEqual([
       'Global is away',
       'One replica of global is away',
@@ -55,7 +41,7 @@ describe('what is said of metrics', () => {
       .getMetricsAsArray()
       .filter(({ name }) => name.startsWith('koguma_'))
       .map((metric) => [metric.name, (metric as unknown as { labelNames: string[] }).labelNames.join(', ')]);
-    const told = rowsOf('Metrics').map(([name, labels = '']) => [bare(name), labels.replaceAll('`', '')]);
+    const told = page.rows('## Metrics').map(([name, labels = '']) => [bare(name), labels.replaceAll('`', '')]);
     expect(Object.fromEntries(told)).toEqual(Object.fromEntries(served));
     for (const metric of metrics.registry.getMetricsAsArray()) expect(metric.help).not.toBe('');
   });

@@ -92,6 +92,16 @@ export class RawStream {
     if (this.#stream.writable) this.#stream.write(Buffer.concat([frame, message]));
   }
 
+  /** Nothing more comes from this side. */
+  end(): void {
+    if (this.#stream.writable) this.#stream.end();
+  }
+
+  /** Resolves when the stream is over, whoever ended it. */
+  closed(): Promise<void> {
+    return this.#stream.closed ? Promise.resolve() : new Promise((resolve) => this.#stream.once('close', resolve));
+  }
+
   #take(headers: IncomingHttpHeaders): void {
     if (headers['grpc-status'] === undefined) return;
     this.status = Number(headers['grpc-status']);

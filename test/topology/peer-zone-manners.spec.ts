@@ -1,9 +1,11 @@
 import { status } from '@grpc/grpc-js';
 import { startWiredLab, type WiredLab } from '@koguma/testkit';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { GzipOnlyZone } from '../peer/gzip-only-zone.js';
 import { textOf } from '../peer/items.js';
+import { KDS_SYNC } from '../peer/kds-methods.js';
 import { KumaZone, type KumaZoneOptions } from '../peer/kuma-zone.js';
+import { RawConnection } from '../peer/raw-connection.js';
 import { SeverableWire } from '../peer/severable-wire.js';
 import { globalReport, zoneOverviews } from './reports.js';
 
@@ -66,6 +68,18 @@ describe('a zone that', () => {
     zone.send({ node: { id: zone.name }, typeUrl: 'GlobalSecret', responseNonce: nonce });
     await lab.until(() => zone.of('GlobalSecret').length === 2, 'it gets what changed meanwhile');
     expect(zone.of('GlobalSecret')[1]?.names).toEqual([`${LIST}.`]);
+  });
+
+  it('shows a token that no header can hold finds it in no log, and not on the standard error', async () => {
+    const written = vi.spyOn(console, 'error');
+    const connection = new RawConnection(address);
+    peers.push({ stop: () => connection.destroy() });
+    const headers = { 'client-id': 'odd', authorization: 'Bearer secret\u00dc' };
+    const stream = connection.open(KDS_SYNC.globalToZone.path, headers).read();
+    stream.end();
+    await stream.closed();
+    expect(stream.status).toBeDefined();
+    expect(written).not.toHaveBeenCalled();
   });
 
   it('acknowledges twice is counted once', async () => {

@@ -1,4 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -43,6 +46,29 @@ export function startProcess(script: string, under: readonly string[] = []): Sec
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('exit', (_code, signal) => resolve(signal)));
   return { child, ended, lines };
+}
+
+const STRACE = 'strace';
+/** Whether there is what shows the system calls of a process. */
+export const hasStrace = spawnSync(STRACE, ['-V']).status === 0;
+
+/**
+ * As {@link startProcess}, with its system calls written down.
+ * @param names of the calls, separated by commas
+ * @returns also `calls`, to be asked once when it has ended: name and file, or for `write` the name and the text
+ */
+export function traced(script: string, names: string): SecondProcess & { calls(): string[] } {
+  const folder = mkdtempSync(path.join(tmpdir(), 'koguma-calls-'));
+  const file = path.join(folder, 'calls');
+  const started = startProcess(script, [STRACE, '-f', '-y', '-e', `trace=${names}`, '-o', file]);
+  const calls = () => {
+    const text = readFileSync(file, 'utf8');
+    rmSync(folder, { recursive: true });
+    return [...text.matchAll(/^\d+\s+(\w+)\((?:\d+<([^>]*)>)?(?:, "(\w+))?/gm)].map(([, name = '', of = '', written]) =>
+      [name, written ?? of].filter((part) => part !== '').join(' '),
+    );
+  };
+  return { ...started, calls };
 }
 
 function asUrl(module: string): string {

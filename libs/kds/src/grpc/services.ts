@@ -5,10 +5,12 @@ import {
   type ClientDuplexStream,
   type ClientOptions,
   type ClientUnaryCall,
+  logVerbosity,
   type Metadata,
   makeGenericClientConstructor,
   type ServiceDefinition,
   type ServiceError,
+  setLogVerbosity,
 } from '@grpc/grpc-js';
 import { type DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '../gen/envoy/service/discovery/v3/discovery.js';
 import { type GlobalReport, SyncServiceService, type ZoneReport } from '../gen/koguma/v1/sync.js';
@@ -18,6 +20,9 @@ import {
   type ZoneHealthCheckResponse,
 } from '../gen/kuma/mesh/v1alpha1/global.js';
 import { KDSSyncServiceService } from '../gen/kuma/mesh/v1alpha1/sync.js';
+
+// By itself it writes what a peer's metadata hold to the standard error, a token among them, when one is no ASCII.
+setLogVerbosity(logVerbosity.NONE);
 
 /** Protobuf packages and full names of the services on the port of KDS. */
 export const PACKAGES = ['kuma.mesh.v1alpha1', 'koguma.v1'];

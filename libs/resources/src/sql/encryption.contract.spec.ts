@@ -6,6 +6,7 @@ import { type Log, SILENT, systemEntropy } from '@koguma/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasPostgres, ThrowawayCluster } from '../../../../test/support/throwaway-cluster.js';
 import { secret } from '../samples.contract.js';
+import { hasStrace, traced } from '../second-process.contract.js';
 import type { ResourceStore } from '../store.js';
 import { addKey } from './adapters/key-file.js';
 import { openPostgresStore } from './postgres.js';
@@ -69,6 +70,18 @@ const DIALECTS: Record<string, Dialect> = {
     },
   },
 };
+
+describe('a key file', () => {
+  it.skipIf(!hasStrace)('that is changed is synced before and after it takes the place of the old one', async () => {
+    const module = new URL('./adapters/key-file.ts', import.meta.url).href;
+    const { ended, calls } = traced(
+      `import { addKey } from '${module}'; addKey(${JSON.stringify(keyFile)});`,
+      'fsync,rename',
+    );
+    expect(await ended).toBeNull();
+    expect(calls()).toEqual([`fsync ${keyFile}.new`, 'rename', `fsync ${folder}`]);
+  });
+});
 
 describe.each(hasPostgres() ? ['SQLite', 'PostgreSQL'] : ['SQLite'])('secrets in %s', (dialect) => {
   const { open, stolen } = DIALECTS[dialect] as Dialect;

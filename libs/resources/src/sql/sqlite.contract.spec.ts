@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,13 +6,9 @@ import { SILENT, systemEntropy } from '@koguma/core';
 import Libsql from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { create, secret } from '../samples.contract.js';
-import { startProcess } from '../second-process.contract.js';
+import { hasStrace, startProcess, traced } from '../second-process.contract.js';
 import type { ResourceStore } from '../store.js';
 import { openSqliteStore } from './sqlite.js';
-
-/** It shows what a process asks of the system. */
-const STRACE = 'strace';
-const hasStrace = spawnSync(STRACE, ['-V']).status === 0;
 
 let folder: string;
 let file: string;
@@ -62,27 +57,24 @@ describe('the file of a SQLite store', () => {
     'is synced with each commit, before that is answered, and so are the folders that lead to it',
     async () => {
       file = path.join(folder, 'some', 'where', 'store.db');
-      const { lines, child } = startProcess(
+      const { ended, calls } = traced(
         opening(`
-        const store = await open();
-        console.log('opened');
-        for (let n = 0; n < 3; n++) {
-          await store.transaction((tx) => tx.create(draft(n)));
-          console.log('answered');
-        }
-        process.exit();`),
-        [STRACE, '-f', '-y', '-e', 'trace=fsync,fdatasync,write', '-o', path.join(folder, 'calls')],
+          const store = await open();
+          console.log('opened');
+          for (let n = 0; n < 3; n++) {
+            await store.transaction((tx) => tx.create(draft(n)));
+            console.log('answered');
+          }
+          process.exit();`),
+        'fsync,fdatasync,write',
       );
-      for await (const _ of lines);
-      expect(child.signalCode).toBeNull();
-      const calls = (await readFile(path.join(folder, 'calls'), 'utf8')).split('\n').flatMap((line) => {
-        const [, call, of = '', rest = ''] = /(fsync|fdatasync|write)\(\d+<([^>]*)>(.*)/.exec(line) ?? [];
-        if (call === undefined) return [];
-        return call === 'write' ? (/"(opened|answered)/.exec(rest)?.[1] ?? []) : path.relative(folder, of);
-      });
-      const [before, after] = [calls.slice(0, calls.indexOf('opened')), calls.slice(calls.indexOf('opened') + 1)];
-      expect(before).toEqual(expect.arrayContaining(['', 'some', 'some/where', 'some/where/store.db']));
-      expect(after).toEqual(Array.from({ length: 3 }, () => ['some/where/store.db-wal', 'answered']).flat());
+      expect(await ended).toBeNull();
+      const told = calls().filter((call) => /^(write (opened|answered)$|f)/.test(call));
+      const openedAt = told.indexOf('write opened');
+      const synced = [folder, path.join(folder, 'some'), path.dirname(file), file].map((name) => `fsync ${name}`);
+      expect(told.slice(0, openedAt)).toEqual(expect.arrayContaining(synced));
+      const commit = [`fsync ${file}-wal`, 'write answered'];
+      expect(told.slice(openedAt + 1)).toEqual([...commit, ...commit, ...commit]);
     },
   );
 
