@@ -1,8 +1,8 @@
 import { CLUSTER_ID_NAME } from '@koguma/kds';
 import type { ResourceKey } from '@koguma/resources';
+import type { GlobalNode, ZoneNode } from './nodes.js';
 import { type Change, type Run, secretOf, ZONE_KINDS } from './run.js';
 import { broughtKey } from './sync-crypto.js';
-import type { GlobalNode, ZoneNode } from './world.js';
 
 /** Something that happens, as numbers: whom it meets is decided when it does, so that any part of a plan can be played. */
 export interface Event {
@@ -23,9 +23,13 @@ interface Scene {
   readonly mesh: string;
 }
 
-const LONGEST_OUTAGE_MS = 20_000;
+const LONGEST_WAIT_MS = 20_000;
+/** Long enough for everybody to notice. */
+const OUTAGE_MS = 24_000;
 /** A control plane that is told to die does so within so many steps of its calls. */
 const LONGEST_LIFE_LEFT = 40;
+/** A write takes a few milliseconds. */
+const LONGEST_BEFORE_BLACKOUT_MS = 10;
 const DATAPLANE = { networking: { address: '10.0.0.1', inbound: [{ port: 80, tags: { 'kuma.io/service': 'web' } }] } };
 
 /** What can happen, and how often, in shares. */
@@ -49,11 +53,14 @@ const EVENTS = {
   stopGlobal: [2, async ({ run, global }: Scene) => global && run.stop(global)],
   crashZone: [3, crashZone],
   crashGlobal: [3, crashGlobal],
+  blackout: [1, blackout],
+  holdUp: [4, holdUp],
   revive: [8, revive],
   wipeZone: [1, wipeZone],
   astray: [1, astray],
   home: [2, async ({ run, zone }: Scene) => run.lead(zone, false)],
-  wait: [2, ({ run, dice }: Scene) => run.pass(dice[0] * LONGEST_OUTAGE_MS)],
+  outage: [1, outage],
+  wait: [2, ({ run, dice }: Scene) => run.pass(dice[0] * LONGEST_WAIT_MS)],
 } as const satisfies Record<string, readonly [number, (scene: Scene) => Promise<unknown>]>;
 
 export type EventKind = keyof typeof EVENTS;
@@ -77,14 +84,14 @@ export async function play(run: Run, { kind, dice }: Event): Promise<void> {
 }
 
 async function issue({ run, zone, kind, mesh }: Scene): Promise<void> {
-  const wasCut = zone.cut !== 'none' || run.globals.every(({ running }) => !running);
+  const wasCut = zone.weather.cut !== 'none' || run.globals.every(({ running }) => !running);
   const issued = await run.issue(zone, kind, mesh);
   if (!issued) return;
   run.note(`${zone.name} issued a ${kind} token`);
   // Another proxy's check, in the same zone. The key may have gone in between where the zone is in sync.
   const accepted = await run.accepts(zone, issued);
   if (wasCut && accepted !== undefined) {
-    run.expect(accepted, `a token that ${zone.name} issued while it was cut off is accepted there`);
+    run.expect('issued-while-cut', accepted, zone.name);
     run.issuedWhileCut++;
   }
 }
@@ -182,6 +189,12 @@ async function halfOpen({ run, zone, dice }: Scene): Promise<void> {
   run.cut(zone, dice[1] < 0.5 ? 'to-global' : 'to-zone', false);
 }
 
+/** Silent, and long. */
+async function outage(scene: Scene): Promise<void> {
+  await halfOpen(scene);
+  await scene.run.pass(OUTAGE_MS);
+}
+
 async function heal({ run, zone }: Scene): Promise<void> {
   run.heal(zone);
 }
@@ -202,6 +215,23 @@ async function crashGlobal({ run, global, mesh, dice }: Scene): Promise<void> {
   await run.write(global, plainSecret(mesh, dice), secret(String(dice[2])));
   await run.pass(dice[2] * 1_000);
   global.life?.die();
+}
+
+/** The power is gone: all die at the same moment, each somewhere in what it was doing. */
+async function blackout({ run, zone, global, mesh, dice }: Scene): Promise<void> {
+  run.note('the power goes out');
+  const dying = [...run.globals, ...run.zones].flatMap(({ life }) => life ?? []);
+  const goesOut = () => {
+    for (const life of dying) life.die();
+  };
+  run.clock.after(dice[0] * LONGEST_BEFORE_BLACKOUT_MS, goesOut);
+  if (global) await run.write(global, plainSecret(mesh, dice), secret(String(dice[1])));
+  if (dice[2] < 0.5) await run.write(zone, dataplane(zone, dice), DATAPLANE);
+  goesOut();
+}
+
+async function holdUp({ run, zone, dice }: Scene): Promise<void> {
+  run.note(`the network of ${zone.name} holds up ${zone.weather.holdUp(dice)}`);
 }
 
 async function revive({ run }: Scene): Promise<void> {

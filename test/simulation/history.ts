@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { type Secret, secretText, type TokenCrypto } from '@koguma/auth';
 import { departuresToZones } from '@koguma/kds';
 import { isFromGlobal, type Resource, type ResourceStore, type ResourceType } from '@koguma/resources';
+import type { InvariantName } from './invariant-names.js';
+import { bound } from './shared-store.js';
 
 /** Types whose content in a zone is global's alone. */
 const FOLLOWED = ['Mesh', 'Secret', 'GlobalSecret'] as const;
@@ -40,16 +42,17 @@ export class History {
   }
 
   /** The store of a zone that starts with nothing; `broken` is told of the first state that global never had. */
-  followed(store: ResourceStore, broken: (what: string) => void): ResourceStore {
+  followed(store: ResourceStore, broken: (invariant: InvariantName, what: string) => void): ResourceStore {
     const at: Record<Followed, number> = { Mesh: 0, Secret: 0, GlobalSecret: 0 };
     return observed(store, async (list) => {
       const contents = await this.#contents(list, asIs);
       const secrets = await list('GlobalSecret');
       return () => {
-        if (secrets.some(({ name }) => name.startsWith('zone-token-signing-key'))) broken('holds a private zone key');
+        const isPrivate = ({ name }: Resource) => name.startsWith('zone-token-signing-key');
+        if (secrets.some(isPrivate)) broken('zone-key-stays', 'has one');
         for (const type of FOLLOWED) {
           const index = this.#had[type].indexOf(contents[type], at[type]);
-          if (index === -1) broken(this.#charge(type, contents[type]));
+          if (index === -1) broken(...this.#charge(type, contents[type]));
           else at[type] = index;
         }
       };
@@ -66,10 +69,10 @@ export class History {
     return this.#contents((type) => zone.list(type), asIs);
   }
 
-  #charge(type: Followed, contents: string): string {
+  #charge(type: Followed, contents: string): [InvariantName, string] {
     return this.#had[type].includes(contents)
-      ? `has a ${type} state again that it had left behind`
-      : `has a ${type} state that global never had`;
+      ? ['no-way-back', `has a ${type} state again`]
+      : ['whole-states', `has a ${type} state that global never had`];
   }
 
   async #contents(list: Lister, crossing: Crossing): Promise<Contents> {
@@ -104,21 +107,16 @@ function digest(type: ResourceType, spec: object): string {
 /** Looks at each transaction just before it commits; what `look` returns runs once it has. */
 function observed(store: ResourceStore, look: (list: Lister) => Promise<() => void>): ResourceStore {
   return {
-    shared: store.shared,
-    get: (key) => store.get(key),
-    list: (type, mesh) => store.list(type, mesh),
-    since: (after) => store.since(after),
-    transaction: async (work) => {
+    ...bound(store),
+    transaction: async (work, fence) => {
       let told: () => void = () => undefined;
       const committed = await store.transaction(async (tx) => {
         const value = await work(tx);
         told = await look((type) => tx.list(type));
         return value;
-      });
+      }, fence);
       told();
       return committed;
     },
-    onCommit: (wake) => store.onCommit(wake),
-    close: () => store.close(),
   };
 }

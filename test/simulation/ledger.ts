@@ -47,11 +47,11 @@ export class Ledger {
     for (const [text, entry] of this.#entries) if (entry.store === store) this.#entries.delete(text);
   }
 
-  /** @returns what is not as somebody was told */
+  /** @returns the key of what is not as somebody was told */
   async lost(): Promise<string | undefined> {
     for (const { key, store, possible } of this.#entries.values()) {
       const found = stateOf((await store.get<Resource>(key))?.spec);
-      if (!possible.has(found)) return `an acknowledged write of ${keyText(key)} is lost`;
+      if (!possible.has(found)) return keyText(key);
     }
     return undefined;
   }

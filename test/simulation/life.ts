@@ -56,13 +56,18 @@ export class Life {
   }
 
   store(real: ResourceStore): ResourceStore {
+    const { lease } = real;
     return {
       shared: real.shared,
+      lease: lease && {
+        claim: (instance, forMs) => this.#call(() => lease.claim(instance, forMs)),
+        release: (instance) => this.#call(() => lease.release(instance)),
+      },
       get: (key) => this.#call(() => real.get(key)),
       list: (type, mesh) => this.#call(() => real.list(type, mesh)),
       since: (after) => this.#call(() => real.since(after)),
-      transaction: (work) =>
-        this.#call(() => real.transaction((tx) => Promise.race([work(this.#transaction(tx)), this.#dead]))),
+      transaction: (work, fence) =>
+        this.#call(() => real.transaction((tx) => Promise.race([work(this.#transaction(tx)), this.#dead]), fence)),
       onCommit: (wake) => real.onCommit(() => this.#alive && wake()),
       // The store outlives those who use it.
       close: () => this.#call(() => Promise.resolve()),
@@ -90,7 +95,7 @@ export class Life {
       globalToZone: (hello, send) => taken(send, (mine) => real.globalToZone(hello, mine)),
       zoneToGlobal: (hello, send) => taken(send, (mine) => real.zoneToGlobal(hello, mine)),
       heartbeat: (hello, send) => taken(send, (mine) => real.heartbeat(hello, mine)),
-      healthCheck: (hello) => real.healthCheck(hello),
+      healthCheck: (hello) => (this.#alive ? real.healthCheck(hello) : never()),
     };
   }
 

@@ -1,8 +1,8 @@
 import { SeededEntropy } from '@koguma/core';
 import { DECK, type Event, play } from './events.js';
 import { checkConverged, checkInvariants } from './invariants.js';
+import type { Plant } from './nodes.js';
 import { Run } from './run.js';
-import type { Plant } from './world.js';
 
 const EVENTS = 60;
 /** How often the next event comes before the messages of the last one have arrived. */

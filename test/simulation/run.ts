@@ -1,7 +1,9 @@
 import { readTokenRequest } from '@koguma/auth';
 import type { ResourceKey, ResourceManager, ResourceStore, Spec } from '@koguma/resources';
+import { INVARIANTS, type InvariantName } from './invariant-names.js';
 import { Ledger } from './ledger.js';
-import { type GlobalNode, type Plant, World, type ZoneNode } from './world.js';
+import type { GlobalNode, Plant, ZoneNode } from './nodes.js';
+import { World } from './world.js';
 
 /** Kinds whose tokens zones issue and check. */
 export const ZONE_KINDS = ['dataplane', 'zone-ingress'] as const;
@@ -100,9 +102,10 @@ export class Run extends World {
     return (await this.settled(life, auth.validator.verify(token, kind, mesh)))?.accepted;
   }
 
-  expect(holds: boolean, invariant: string): void {
+  /** @throws Error that names what is broken, and by whom */
+  expect(invariant: InvariantName, holds: boolean, detail: string): void {
     this.checks++;
-    if (!holds) throw new Error(`broken: ${invariant}`);
+    if (!holds) throw new Error(`broken: ${INVARIANTS[invariant]} (${detail})`);
   }
 }
 

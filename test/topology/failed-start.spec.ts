@@ -1,4 +1,4 @@
-import { joseCrypto } from '@koguma/auth';
+import { nodeCrypto } from '@koguma/auth';
 import { ControlPlaneError, loadConfig, SILENT, systemEntropy, VirtualClock } from '@koguma/core';
 import { composeGlobal } from '@koguma/global-cp';
 import { MemoryStore } from '@koguma/resources';
@@ -31,7 +31,7 @@ describe('a control plane that cannot be put together', () => {
   it.each(['global', 'zone'] as const)('(a %s) says why, and nothing of it goes on', async (role) => {
     const store = new FullStore('an epoch');
     const clock = new VirtualClock();
-    const ports = { store, clock, entropy: systemEntropy, crypto: joseCrypto, log: SILENT, dial: nobody };
+    const ports = { store, clock, entropy: systemEntropy, crypto: nodeCrypto, log: SILENT, dial: nobody };
     const { config } = loadConfig({ role, env: {} });
     const composed = role === 'global' ? composeGlobal(config, ports) : composeZone(config, ports);
     await expect(composed).rejects.toThrow('the disk is full');

@@ -1,4 +1,4 @@
-import { joseCrypto } from '@koguma/auth';
+import { nodeCrypto } from '@koguma/auth';
 import { loadConfig, SILENT, systemEntropy, VirtualClock } from '@koguma/core';
 import { composeGlobal } from '@koguma/global-cp';
 import { memoryNetwork } from '@koguma/kds';
@@ -16,7 +16,7 @@ class LeasedStore extends MemoryStore {
 
 it('a zone that stops, and leads by a lease, writes down that its link to global is over', async () => {
   const clock = new VirtualClock();
-  const ports = { clock, entropy: systemEntropy, crypto: joseCrypto, log: SILENT };
+  const ports = { clock, entropy: systemEntropy, crypto: nodeCrypto, log: SILENT };
   const configOf = (role: 'global' | 'zone', env: Record<string, string>) => loadConfig({ role, env }).config;
   const global = await composeGlobal(configOf('global', {}), { ...ports, store: new MemoryStore('global') });
   const { dial } = memoryNetwork(() => global.kds, clock, { delay: () => 1, blocked: () => false });

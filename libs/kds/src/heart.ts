@@ -14,6 +14,8 @@ interface Parts {
   readonly intervalMs: number;
   /** Told of every report of a zone. */
   readonly heard?: (zone: string, report: ZoneReport) => void;
+  /** Whether that control plane has streams of KDS open: then its silence is not that of one without a heartbeat. */
+  readonly isConnected: (hello: Hello) => boolean;
 }
 
 interface Pulse {
@@ -21,6 +23,8 @@ interface Pulse {
   /** When the zone last said something, on `mono`. */
   heard: number;
   said: ZoneReport;
+  /** The stream is over. What was heard last is kept as long as others of that control plane are open. */
+  isOver: boolean;
 }
 
 /**
@@ -44,10 +48,10 @@ export class Heart {
   /** Takes the heartbeat of one life of a zone's control plane. */
   accept(hello: Hello, send: StreamOut<GlobalReport>): StreamIn<ZoneReport> {
     const { clock } = this.#parts;
-    const pulse: Pulse = { send, heard: clock.mono(), said: ZoneReport.fromPartial({}) };
+    const pulse: Pulse = { send, heard: clock.mono(), said: ZoneReport.fromPartial({}), isOver: false };
     const life = lifeOf(hello);
     this.#pulses.set(life, pulse);
-    send.send(this.#reportTo(pulse));
+    send.send(this.#reportTo(pulse, this.#written()));
     this.#cancelBeat ??= clock.after(this.#parts.intervalMs, () => this.#beat());
     return {
       message: (report) => {
@@ -56,9 +60,16 @@ export class Heart {
         this.#parts.heard?.(hello.zone, report);
       },
       closed: () => {
-        if (this.#pulses.get(life) === pulse) this.#pulses.delete(life);
+        pulse.isOver = true;
+        this.left(hello);
       },
     };
+  }
+
+  /** A stream of that control plane is over; call it for every stream of KDS. */
+  left(hello: Hello): void {
+    const life = lifeOf(hello);
+    if (this.#pulses.get(life)?.isOver && !this.#parts.isConnected(hello)) this.#pulses.delete(life);
   }
 
   /** What that control plane last said, and how many milliseconds ago; undefined for one without a heartbeat. */
@@ -76,13 +87,19 @@ export class Heart {
   #beat(): void {
     this.#cancelBeat = undefined;
     if (this.#pulses.size === 0) return;
-    for (const pulse of this.#pulses.values()) pulse.send.send(this.#reportTo(pulse));
+    const written = this.#written();
+    for (const pulse of this.#pulses.values()) pulse.send.send(this.#reportTo(pulse, written));
     this.#cancelBeat = this.#parts.clock.after(this.#parts.intervalMs, () => this.#beat());
   }
 
-  #reportTo({ heard }: Pulse): GlobalReport {
-    const { outbox, clock, intervalMs } = this.#parts;
-    const revisions = Object.fromEntries(outbox.types.map((type) => [type, BigInt(outbox.latest(type))]));
+  /** The revision of the last change of each type. */
+  #written(): GlobalReport['revisions'] {
+    const { outbox } = this.#parts;
+    return Object.fromEntries(outbox.types.map((type) => [type, BigInt(outbox.latest(type))]));
+  }
+
+  #reportTo({ heard }: Pulse, revisions: GlobalReport['revisions']): GlobalReport {
+    const { clock, intervalMs } = this.#parts;
     return GlobalReport.fromPartial({
       revisions,
       interval: durationOf(intervalMs),

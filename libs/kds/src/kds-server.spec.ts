@@ -1,4 +1,4 @@
-import { Auth, joseCrypto } from '@koguma/auth';
+import { Auth, nodeCrypto } from '@koguma/auth';
 import { SILENT, UNOBSERVED } from '@koguma/core';
 import { Insights, Leadership } from '@koguma/resources';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -29,7 +29,7 @@ beforeEach(async () => {
     localhostIsAdmin: false,
     bootstrapAdminToken: false,
   };
-  const auth = new Auth({ view, crypto: joseCrypto, clock, entropy, log: SILENT, settings, federated: false });
+  const auth = new Auth({ view, crypto: nodeCrypto, clock, entropy, log: SILENT, settings, federated: false });
   const instanceId = entropy.uuid();
   kds = new KdsServer({
     ...{ manager, view, insights, clock, entropy, tasks, instanceId, log: SILENT, observer: UNOBSERVED },

@@ -81,6 +81,7 @@ export class KdsServer implements KdsEndpoint {
         this.#memory.counts(zone, { since, uses });
         timeline.told(zone, traces);
       },
+      isConnected: (hello) => this.#streams.has(hello),
     });
     this.#streams = new OpenStreams({ ...parts, heart: this.#heart, told: (zone) => this.#insights.told(zone) });
     this.#standings = new ZoneStandings({
@@ -162,6 +163,7 @@ export class KdsServer implements KdsEndpoint {
       },
     });
     const stream = this.#opened(hello, receiver);
+    this.#streams.supersede(stream);
     for (const type of typesThatCross('to-global')) receiver.subscribe(type);
     return receiver;
   }

@@ -3,21 +3,29 @@ import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/servi
 import { GlobalReport, ZoneReport } from './gen/koguma/v1/sync.js';
 import { type Dial, type Hello, type KdsEndpoint, type Link, type StreamIn, type StreamOut, WELCOME } from './link.js';
 
-type Direction = 'to-global' | 'to-zone';
+export type Direction = 'to-global' | 'to-zone';
+
+/** What crosses independently of the rest: streams keep their own order, and calls have none. */
+export type Lane = 'global-to-zone' | 'zone-to-global' | 'heartbeat' | 'health-check';
 
 /** What a network between two control planes in one process does to bytes. */
 export interface Weather {
-  /** Milliseconds until the next message arrives; asked for each message. Order is kept. */
-  delay(): number;
+  /** Milliseconds until the next message arrives; asked for each message. Within a lane order is kept. */
+  delay(direction: Direction, lane: Lane): number;
   /** True when nothing passes in that direction; the sender does not notice. */
   blocked(direction: Direction): boolean;
+  /**
+   * Milliseconds until the end at which that direction arrives hears that a stream is over; asked for each end that is
+   * to hear it. What is on its way to it arrives meanwhile. Left out: at once.
+   */
+  linger?(direction: Direction): number;
   /** Sees the bytes of every message that crosses. */
   tap?(direction: Direction, bytes: Uint8Array): void;
 }
 
 export interface MemoryNetwork {
   readonly dial: Dial;
-  /** Breaks every connection, or those to one global: both ends see it at once, as with a reset. */
+  /** Breaks every connection, or those to one global: both ends see it, as with a reset. */
   breakAll(global?: KdsEndpoint): void;
 }
 
@@ -87,26 +95,30 @@ class MemoryLink implements Link {
 
   globalToZone(zone: StreamIn<DeltaDiscoveryResponse>): StreamOut<DeltaDiscoveryRequest> {
     const { hello } = this.#parts;
-    return this.#connect(requests, writtenResponses, zone, (global, send) => global.globalToZone(hello, send));
+    const accept: Accept<Uint8Array, DeltaDiscoveryRequest> = (global, send) => global.globalToZone(hello, send);
+    return this.#connect('global-to-zone', { up: requests, down: writtenResponses, zone, accept });
   }
 
   zoneToGlobal(zone: StreamIn<DeltaDiscoveryRequest>): StreamOut<Uint8Array> {
     const { hello } = this.#parts;
-    return this.#connect(writtenResponses, requests, zone, (global, send) => global.zoneToGlobal(hello, send));
+    const accept: Accept<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = (global, send) =>
+      global.zoneToGlobal(hello, send);
+    return this.#connect('zone-to-global', { up: writtenResponses, down: requests, zone, accept });
   }
 
   heartbeat(zone: StreamIn<GlobalReport>): StreamOut<ZoneReport> {
     const { hello } = this.#parts;
-    return this.#connect(zoneReports, globalReports, zone, (global, send) => global.heartbeat(hello, send));
+    const accept: Accept<GlobalReport, ZoneReport> = (global, send) => global.heartbeat(hello, send);
+    return this.#connect('heartbeat', { up: zoneReports, down: globalReports, zone, accept });
   }
 
   /** There and back; that no answer comes is told to the zone by its streams. */
   healthCheck(): Promise<number> {
     const { hello, clock, weather } = this.#parts;
     return new Promise((resolve, reject) => {
-      const back = (answer: () => void) => clock.after(weather.delay(), answer);
+      const back = (answer: () => void) => clock.after(weather.delay('to-zone', 'health-check'), answer);
       const ask = async (global: KdsEndpoint) => global.healthCheck(hello);
-      clock.after(weather.delay(), () => {
+      clock.after(weather.delay('to-global', 'health-check'), () => {
         const global = this.#reached();
         if (!global || weather.blocked('to-zone')) return;
         ask(global).then(
@@ -128,20 +140,18 @@ class MemoryLink implements Link {
   }
 
   #connect<Up, UpRead, Down, DownRead>(
-    up: Codec<Up, UpRead>,
-    down: Codec<Down, DownRead>,
-    zone: StreamIn<DownRead>,
-    accept: (global: KdsEndpoint, send: StreamOut<Down>) => StreamIn<UpRead>,
+    lane: Lane,
+    stream: Ends<Up, UpRead, Down, DownRead> & { readonly accept: Accept<Down, UpRead> },
   ): StreamOut<Up> {
     const { clock, weather, open } = this.#parts;
     const over = () => open.delete(pipe);
-    const pipe = new Pipe<Up, UpRead, Down, DownRead>({ clock, weather, up, down, zone, over });
+    const pipe = new Pipe<Up, UpRead, Down, DownRead>({ ...stream, clock, weather, lane, over });
     open.add(pipe);
-    clock.after(weather.delay(), () => {
+    clock.after(weather.delay('to-global', lane), () => {
       const global = this.#reached();
       if (!global) return pipe.reset('global cannot be reached');
       try {
-        pipe.arrive(global, (send) => accept(global, send));
+        pipe.arrive(global, (send) => stream.accept(global, send));
       } catch (error) {
         pipe.fromGlobal.end(ControlPlaneError.from(error));
       }
@@ -151,14 +161,22 @@ class MemoryLink implements Link {
   }
 }
 
-interface PipeParts<Up, UpRead, Down, DownRead> {
-  readonly clock: Clock;
-  readonly weather: Weather;
+type Accept<Down, UpRead> = (global: KdsEndpoint, send: StreamOut<Down>) => StreamIn<UpRead>;
+
+interface Ends<Up, UpRead, Down, DownRead> {
   readonly up: Codec<Up, UpRead>;
   readonly down: Codec<Down, DownRead>;
   readonly zone: StreamIn<DownRead>;
+}
+
+interface PipeParts<Up, UpRead, Down, DownRead> extends Ends<Up, UpRead, Down, DownRead> {
+  readonly clock: Clock;
+  readonly weather: Weather;
+  readonly lane: Lane;
   readonly over: () => void;
 }
+
+const BACK: Readonly<Record<Direction, Direction>> = { 'to-global': 'to-zone', 'to-zone': 'to-global' };
 
 /** One stream, in both directions: what is written on one side, and what is read of it on the other. */
 class Pipe<Up, UpRead, Down, DownRead> {
@@ -170,17 +188,19 @@ class Pipe<Up, UpRead, Down, DownRead> {
   #early: UpRead[] = [];
   /** When the last message of each direction arrives: order is kept. */
   readonly #free: Record<Direction, number> = { 'to-global': 0, 'to-zone': 0 };
-  #over = false;
+  /** Which end, by what arrives there, has ended the stream or heard that it is over: it sends and hears nothing more. */
+  readonly #left: Record<Direction, boolean> = { 'to-global': false, 'to-zone': false };
+  #broken = false;
 
   constructor(parts: PipeParts<Up, UpRead, Down, DownRead>) {
     this.#parts = parts;
     this.fromZone = {
-      send: this.#lane('to-global', parts.up, (message) => this.#toGlobal(message)),
-      end: () => this.#end((global) => global?.closed(undefined)),
+      send: this.#sending('to-global', parts.up, (message) => this.#toGlobal(message)),
+      end: () => this.#end('to-global', () => this.#global?.closed(undefined)),
     };
     this.fromGlobal = {
-      send: this.#lane('to-zone', parts.down, (message) => parts.zone.message(message)),
-      end: (error) => this.#end((_, zone) => zone.closed(error)),
+      send: this.#sending('to-zone', parts.down, (message) => parts.zone.message(message)),
+      end: (error) => this.#end('to-zone', () => parts.zone.closed(error)),
     };
   }
 
@@ -191,35 +211,45 @@ class Pipe<Up, UpRead, Down, DownRead> {
   /** The stream is at global: it says what it is, takes the stream, and then what came before. */
   arrive(endpoint: KdsEndpoint, accept: (send: StreamOut<Down>) => StreamIn<UpRead>): void {
     this.#endpoint = endpoint;
-    if (this.#over) return;
+    if (this.#broken || this.#left['to-global']) return;
     this.#travel('to-zone', () => this.#parts.zone.welcomed?.(WELCOME));
     this.#global = accept(this.fromGlobal);
     for (const message of this.#early.splice(0)) this.#global.message(message);
   }
 
   reset(why: string): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    const { weather, clock, zone } = this.#parts;
     const reason = new ControlPlaneError('unavailable', why);
-    this.#end((global, zone) => {
-      zone.closed(reason);
-      global?.closed(reason);
-    });
+    const hear = (direction: Direction, tell: () => void) => {
+      const wait = weather.linger?.(direction) ?? 0;
+      if (wait > 0) clock.after(wait, () => this.#leave(direction) && tell());
+      else if (this.#leave(direction)) tell();
+    };
+    hear('to-zone', () => zone.closed(reason));
+    hear('to-global', () => this.#global?.closed(reason));
   }
 
-  #lane<W, R>(direction: Direction, codec: Codec<W, R>, deliver: (message: R) => void): (message: W) => void {
+  #sending<W, R>(direction: Direction, codec: Codec<W, R>, deliver: (message: R) => void): (message: W) => void {
     return (message) => {
-      if (this.#over) return;
+      if (this.#broken || this.#left[BACK[direction]]) return;
       const bytes = codec.encode(message);
       this.#parts.weather.tap?.(direction, bytes);
       this.#travel(direction, () => deliver(codec.decode(bytes)));
     };
   }
 
-  #travel(direction: Direction, arrive: () => void): void {
+  #travel(
+    direction: Direction,
+    arrive: () => void,
+    delay = this.#parts.weather.delay(direction, this.#parts.lane),
+  ): void {
     const { clock, weather } = this.#parts;
-    const due = Math.max(this.#free[direction], clock.mono() + weather.delay());
+    const due = Math.max(this.#free[direction], clock.mono() + delay);
     this.#free[direction] = due;
     clock.after(due - clock.mono(), () => {
-      if (!this.#over && !weather.blocked(direction)) arrive();
+      if (!this.#left[direction] && !weather.blocked(direction)) arrive();
     });
   }
 
@@ -228,10 +258,21 @@ class Pipe<Up, UpRead, Down, DownRead> {
     else this.#early.push(message);
   }
 
-  #end(tell: (global: StreamIn<UpRead> | undefined, zone: StreamIn<DownRead>) => void): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#parts.over();
-    tell(this.#global, this.#parts.zone);
+  /** One end ends the stream, and the other hears of it if it can: behind what was sent before, where that takes time. */
+  #end(direction: Direction, tell: () => void): void {
+    if (!this.#leave(BACK[direction]) || this.#broken) return;
+    const { weather } = this.#parts;
+    const told = () => this.#leave(direction) && tell();
+    const wait = weather.linger?.(direction) ?? 0;
+    if (wait > 0) this.#travel(direction, told, wait);
+    else if (!weather.blocked(direction)) told();
+  }
+
+  /** @returns false when that end has left before */
+  #leave(end: Direction): boolean {
+    if (this.#left[end]) return false;
+    this.#left[end] = true;
+    if (this.#left[BACK[end]]) this.#parts.over();
+    return true;
   }
 }

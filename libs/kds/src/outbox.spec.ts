@@ -1,4 +1,4 @@
-import { joseCrypto, secretSpec } from '@koguma/auth';
+import { nodeCrypto, secretSpec } from '@koguma/auth';
 import { SILENT } from '@koguma/core';
 import type { Draft } from '@koguma/resources';
 import fc from 'fast-check';
@@ -87,7 +87,7 @@ describe('the outbox', () => {
 
   it('sends of a zone token key the public half, under the public name, and takes it back with the key', async () => {
     const from = outbox.latest('GlobalSecret');
-    const { pem, publicPem } = await joseCrypto.makeKey();
+    const { pem, publicPem } = await nodeCrypto.makeKey();
     await putSecret(global, 'zone-token-signing-key-3', pem);
     const { bytes } = outbox.response('GlobalSecret', from);
     expect(namesIn(bytes).sent).toEqual(['zone-token-signing-public-key-3.']);

@@ -1,4 +1,4 @@
-import type { Cancel, Log } from '@koguma/core';
+import { type Cancel, type Log, onBehalfOf } from '@koguma/core';
 import {
   describe,
   type Entry,
@@ -152,6 +152,7 @@ export class Outbox {
       from === FROM_NOTHING ? [] : items.map(({ request }) => request),
     );
     shelf.responses.set(from, response);
+    if (from !== FROM_NOTHING) this.#tell(type, response);
     return response;
   }
 
@@ -182,6 +183,11 @@ export class Outbox {
   follow(reader: Reader): Cancel {
     this.#readers.add(reader);
     return () => this.#readers.delete(reader);
+  }
+
+  /** Once for all who get it: with a thousand peers there would be nothing else in the log. */
+  #tell(type: ResourceType, { to: revision, requests }: EncodedResponse): void {
+    if (!isInsight(type)) onBehalfOf(requests, () => this.#parts.log.info('sent', { type, revision }));
   }
 
   #encodeResponse(

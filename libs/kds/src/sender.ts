@@ -10,7 +10,7 @@ import {
   rfc3339,
   UNOBSERVED,
 } from '@koguma/core';
-import { isInsight, type ResourceType } from '@koguma/resources';
+import type { ResourceType } from '@koguma/resources';
 import type { DeltaDiscoveryRequest } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { StreamIn, StreamOut } from './link.js';
 import { type EncodedResponse, FROM_NOTHING, type Outbox } from './outbox.js';
@@ -200,10 +200,9 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
 
   /** From the sending of a response until it was answered. */
   #watched(type: ResourceType, { to: revision, requests }: EncodedResponse): InFlight['over'] {
-    const { peer, log, observer = UNOBSERVED } = this.#parts;
+    const { peer, observer = UNOBSERVED } = this.#parts;
     let over: InFlight['over'] = () => undefined;
     onBehalfOf(requests, () => {
-      if (!isInsight(type)) log.info('sent', { peer, type, revision });
       void observer.step(
         'kds send',
         { peer, type, revision },

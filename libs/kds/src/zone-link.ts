@@ -94,7 +94,7 @@ export class ZoneLink {
     listener(this.#state);
   }
 
-  /** Dials until the signal ends: at once, then after 1 s, 2 s, 4 s … with jitter, from the start again after a good link. */
+  /** Dials until the signal ends: at once, then after the base of the backoff, twice that, and so on, with jitter, from the start again after a good link. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, entropy, backoff, log } = this.#parts;
     let failures = 0;

@@ -41,6 +41,16 @@ export class MemoryStore implements ResourceStore {
     this.#logLimit = logLimit;
   }
 
+  /** The same store as it is now, epoch and log included, on its own from here on: what a lost write leads back to. */
+  copy(): MemoryStore {
+    const copy = new MemoryStore(this.#revision.epoch, { logLimit: this.#logLimit });
+    copy.#rows = this.#rows; // never changed, but replaced by each commit
+    copy.#revision = this.#revision;
+    copy.#log = [...this.#log];
+    copy.#prunedTo = this.#prunedTo;
+    return copy;
+  }
+
   async get<R extends Resource = Resource>(key: ResourceKey): Promise<R | undefined> {
     return this.#rows.get(keyText(key)) as R | undefined;
   }
@@ -90,7 +100,9 @@ export class MemoryStore implements ResourceStore {
 
   #commit(tx: MemoryTransaction): void {
     this.#rows = tx.rows;
-    const changed = tx.changes.map(({ key }) => key).filter((key) => !isInsight(key.type));
+    // Keys alone: what is a key may be a whole resource, and the log would keep what was in it.
+    const keys = tx.changes.map(({ key: { type, mesh, name } }) => ({ type, mesh, name }));
+    const changed = keys.filter(({ type }) => !isInsight(type));
     if (changed.length === 0) return;
     const n = this.#revision.n + 1;
     this.#revision = { epoch: this.#revision.epoch, n };

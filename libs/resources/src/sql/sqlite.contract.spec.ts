@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -5,10 +6,14 @@ import path from 'node:path';
 import { SILENT, systemEntropy } from '@koguma/core';
 import Libsql from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startProcess } from '../../../../test/support/second-process.js';
 import { create, secret } from '../samples.contract.js';
-import { startProcess } from '../second-process.contract.js';
 import type { ResourceStore } from '../store.js';
 import { openSqliteStore } from './sqlite.js';
+
+/** It shows what a process asks of the system. */
+const STRACE = 'strace';
+const hasStrace = spawnSync(STRACE, ['-V']).status === 0;
 
 let folder: string;
 let file: string;
@@ -52,6 +57,34 @@ describe('the file of a SQLite store', () => {
     expect(await modeOf(path.join(folder, 'some', 'where'))).toBe(0o700);
     for (const name of [file, `${file}-wal`, `${file}.holder`]) expect(await modeOf(name)).toBe(0o600);
   });
+
+  it.skipIf(!hasStrace)(
+    'is synced with each commit, before that is answered, and so are the folders that lead to it',
+    async () => {
+      file = path.join(folder, 'some', 'where', 'store.db');
+      const { lines, child } = startProcess(
+        opening(`
+        const store = await open();
+        console.log('opened');
+        for (let n = 0; n < 3; n++) {
+          await store.transaction((tx) => tx.create(draft(n)));
+          console.log('answered');
+        }
+        process.exit();`),
+        [STRACE, '-f', '-y', '-e', 'trace=fsync,fdatasync,write', '-o', path.join(folder, 'calls')],
+      );
+      for await (const _ of lines);
+      expect(child.signalCode).toBeNull();
+      const calls = (await readFile(path.join(folder, 'calls'), 'utf8')).split('\n').flatMap((line) => {
+        const [, call, of = '', rest = ''] = /(fsync|fdatasync|write)\(\d+<([^>]*)>(.*)/.exec(line) ?? [];
+        if (call === undefined) return [];
+        return call === 'write' ? (/"(opened|answered)/.exec(rest)?.[1] ?? []) : path.relative(folder, of);
+      });
+      const [before, after] = [calls.slice(0, calls.indexOf('opened')), calls.slice(calls.indexOf('opened') + 1)];
+      expect(before).toEqual(expect.arrayContaining(['', 'some', 'some/where', 'some/where/store.db']));
+      expect(after).toEqual(Array.from({ length: 3 }, () => ['some/where/store.db-wal', 'answered']).flat());
+    },
+  );
 
   it('is all that is left when the store was closed', async () => {
     const store = await open();

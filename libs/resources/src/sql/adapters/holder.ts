@@ -1,6 +1,7 @@
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Log, rfc3339, systemClock } from '@koguma/core';
+import { makeFolder } from './durable.js';
 
 /** Only its owner may read a store: it holds private keys. */
 const OWNER_ONLY = 0o600;
@@ -10,7 +11,7 @@ const OWNER_ONLY = 0o600;
  * ends all POSIX locks that this process has on it, those of a store that is open included.
  */
 export function makeFile(file: string): void {
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(path.dirname(file));
   try {
     closeSync(openSync(file, 'wx', OWNER_ONLY));
   } catch (error) {

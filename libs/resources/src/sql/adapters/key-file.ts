@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { ControlPlaneError, expandHome } from '@koguma/core';
+import { replaceFile } from './durable.js';
 
 const SETTING = 'KOGUMA_STORE_ENCRYPTION_KEY_FILE';
 const ALGORITHM = 'aes-256-gcm';
@@ -74,9 +75,8 @@ export function addKey(file: string): string {
   const before = existsSync(path) ? readKeys(file) : [];
   const key = newKey();
   const text = [key, ...before].map((one) => `${one.toString('base64')}\n`).join('');
-  writeFileSync(`${path}.new`, text, { mode: 0o600 });
-  if (before.length > 0) chmodSync(`${path}.new`, statSync(path).mode);
-  renameSync(`${path}.new`, path);
+  // What a control plane wraps its store's key by within a second must not be gone after a power cut.
+  replaceFile(path, text, before.length > 0 ? statSync(path).mode : 0o600);
   return nameOfKey(key);
 }
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = new URL('../../../', import.meta.url).href;
+const ROOT = new URL('../../', import.meta.url).href;
 
 /** Lets a bare Node run our sources: `.js` means the `.ts` beside it, and our packages are their `src`. */
 const HOOKS = `
@@ -32,10 +32,14 @@ export interface SecondProcess {
   readonly lines: AsyncIterableIterator<string>;
 }
 
-/** Runs an ES module's text in a real process of its own; it can import this package as `@koguma/resources`. */
-export function startProcess(script: string): SecondProcess {
-  const args = ['--import', asUrl(REGISTER), '--input-type=module', '--eval', script];
-  const child = spawn(process.execPath, args, { cwd: fileURLToPath(ROOT), stdio: ['ignore', 'pipe', 'inherit'] });
+/**
+ * Runs an ES module's text in a real process of its own; it can import our libs by their names, as `@koguma/resources`.
+ * @param under the command that runs Node, when it is not to run by itself
+ */
+export function startProcess(script: string, under: readonly string[] = []): SecondProcess {
+  const node = [process.execPath, '--import', asUrl(REGISTER), '--input-type=module', '--eval', script];
+  const [command = '', ...args] = [...under, ...node];
+  const child = spawn(command, args, { cwd: fileURLToPath(ROOT), stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('exit', (_code, signal) => resolve(signal)));
   return { child, ended, lines };

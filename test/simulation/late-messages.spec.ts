@@ -1,0 +1,36 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { ZoneNode } from './nodes.js';
+import { Run } from './run.js';
+
+const NETWORKING = { address: '10.0.0.1', inbound: [{ port: 80, tags: { 'kuma.io/service': 'web' } }] };
+
+let run: Run;
+let east: ZoneNode;
+beforeEach(async () => {
+  run = new Run(2, {});
+  await run.start();
+  east = run.zones[0] as ZoneNode;
+  east.weather.delay = () => 1;
+});
+
+const write = (port: number) =>
+  run.write(east, { type: 'Dataplane', mesh: 'default', name: 'web-1' }, { networking: NETWORKING, probes: { port } });
+const onGlobal = async () => (await run.globals[0]?.store.list('Dataplane'))?.map(({ spec }) => spec.probes);
+describe('what is late on a connection that is over for the zone, and not yet for global', () => {
+  it('is not taken for news when the zone has said something newer on its next one', async () => {
+    await write(1);
+    await run.pass(100);
+    east.weather.delay = (_, lane) => (lane === 'zone-to-global' ? 5_000 : 1);
+    await write(2);
+    await run.pass(100);
+    east.weather.delay = () => 1;
+    east.weather.linger = (direction) => (direction === 'to-global' ? 8_000 : 0);
+    east.network.breakAll();
+    await run.pass(3_000);
+    await write(3);
+    await run.pass(100);
+    expect(await onGlobal()).toEqual([{ port: 3 }]);
+    await run.pass(10_000);
+    expect(await onGlobal()).toEqual([{ port: 3 }]);
+  });
+});
