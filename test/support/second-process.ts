@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = new URL('../../../', import.meta.url).href;
+const ROOT = new URL('../../', import.meta.url).href;
 
 /** Lets a bare Node run our sources: `.js` means the `.ts` beside it, and our packages are their `src`. */
 const HOOKS = `
