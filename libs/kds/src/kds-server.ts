@@ -220,6 +220,7 @@ export class KdsServer implements KdsEndpoint {
         program: newest.hello.instanceId === '' ? 'kuma' : 'koguma',
         types: newest.sender?.report() ?? [],
         heard: this.#heart.heardFrom(newest.hello),
+        silentMs: this.#streams.silentMs(newest),
       },
     });
   }

@@ -19,6 +19,8 @@ interface Facts {
         readonly types: readonly TypeReport[];
         /** What the zone last said in its heartbeat, and how long ago; a plain Kuma has none. */
         readonly heard: { readonly report: ZoneReport; readonly silentMs: number } | undefined;
+        /** For how long nothing was heard of it; undefined where nothing is to be expected. */
+        readonly silentMs: number | undefined;
       }
     | undefined;
 }
@@ -85,10 +87,10 @@ function oldest(
   now: number,
   staleAfterMs: number,
   lastSeen: number | undefined,
-  { since, types, heard }: NonNullable<Facts['connection']>,
+  { since, types, silentMs }: NonNullable<Facts['connection']>,
 ): { readonly forMs: number; readonly reason: string } | undefined {
   const troubles = types.map(({ type, lagMs }) => ({ forMs: lagMs, reason: `${type} is behind` }));
-  if (heard) troubles.push({ forMs: heard.silentMs, reason: 'nothing was heard of the zone' });
+  if (silentMs !== undefined) troubles.push({ forMs: silentMs, reason: 'nothing was heard of the zone' });
   const late = troubles.filter(({ forMs }) => forMs >= staleAfterMs);
   // A link that has just begun may not carry both ways, and what was missed while there was none is still missing.
   if (types.length === 0 || types.some(({ applied }) => applied === null))
