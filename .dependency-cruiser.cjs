@@ -1,5 +1,5 @@
 // Imports point down only:
-//   core <- resources <- auth <- kds, api-server, dp-server <- apps <- testkit <- scenario <- kogumactl <- test, bench
+//   core <- resources <- auth, protobuf <- kds, api-server, dp-server <- apps <- testkit <- scenario <- kogumactl <- test, bench
 const PACKAGE = '^(libs|apps)/([^/]+)/';
 const TESTS = '\\.(spec|contract)\\.ts$|^(libs|apps)/[^/]+/test/';
 
@@ -13,7 +13,7 @@ const onlyDown = (name, folder, allowed) => ({
 });
 
 const auth = ['libs/core', 'libs/resources', 'libs/auth'];
-const libs = [...auth, 'libs/kds', 'libs/api-server', 'libs/dp-server'];
+const libs = [...auth, 'libs/protobuf', 'libs/kds', 'libs/api-server', 'libs/dp-server'];
 const programs = ['apps/global-cp', 'apps/zone-cp', 'apps/koguma-dp'];
 
 module.exports = {
@@ -21,9 +21,10 @@ module.exports = {
     onlyDown('core', 'libs/core', []),
     onlyDown('resources', 'libs/resources', ['libs/core']),
     onlyDown('auth', 'libs/auth', ['libs/core', 'libs/resources']),
-    onlyDown('kds', 'libs/kds', auth),
+    onlyDown('protobuf', 'libs/protobuf', []),
+    onlyDown('kds', 'libs/kds', [...auth, 'libs/protobuf']),
     onlyDown('api-server', 'libs/api-server', auth),
-    onlyDown('dp-server', 'libs/dp-server', auth),
+    onlyDown('dp-server', 'libs/dp-server', [...auth, 'libs/protobuf']),
     onlyDown('global-cp', 'apps/global-cp', libs),
     onlyDown('zone-cp', 'apps/zone-cp', libs),
     onlyDown('koguma-dp', 'apps/koguma-dp', libs),

@@ -36,10 +36,11 @@ RUN cd /built \
 
 FROM node:24-bookworm-slim
 COPY --from=build /built /opt/koguma
-COPY docker/koguma-* /usr/local/bin/
+# Beside the packages, so that what is in Node finds them.
+COPY docker/koguma-* /opt/koguma/docker/
 RUN install -d -o node -g node -m 700 /var/lib/koguma
 ENV NODE_ENV=production \
-    PATH=/opt/koguma/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PATH=/opt/koguma/docker:/opt/koguma/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     KUMA_GENERAL_WORK_DIR=/var/lib/koguma
 WORKDIR /var/lib/koguma
 USER node

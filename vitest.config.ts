@@ -50,11 +50,15 @@ export default defineConfig({
     restoreMocks: true,
     unstubEnvs: true,
     projects: [
-      project('unit', ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/guard/**/*.spec.ts'], {
-        exclude: ['**/*.contract.spec.ts'],
-        testTimeout: 20_000,
-        ...TOGETHER,
-      }),
+      project(
+        'unit',
+        ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'test/guard/**/*.spec.ts', 'bench/**/*.spec.mjs'],
+        {
+          exclude: ['**/*.contract.spec.ts'],
+          testTimeout: 20_000,
+          ...TOGETHER,
+        },
+      ),
       project('contract', ['libs/*/src/**/*.contract.spec.ts'], { testTimeout: 20_000, hookTimeout: 30_000 }),
       project('simulation', ['test/simulation/**/*.spec.ts', 'test/fuzz/**/*.spec.ts'], { testTimeout: 300_000 }),
       project('topology', ['test/topology/**/*.spec.ts'], { testTimeout: 10_000, ...TOGETHER }),

@@ -11,16 +11,21 @@ export function median(samples) {
 }
 
 const SCALES = {
-  ms: (value) => value.toFixed(value < 10 ? 2 : 1),
-  s: (value) => value.toFixed(2),
-  µs: (value) => value.toFixed(value < 10 ? 2 : 0),
-  '/s': (value) => Math.round(value).toLocaleString('en'),
-  MB: (value) => value.toFixed(0),
-  KB: (value) => value.toFixed(0),
-  times: (value) => String(value),
+  ms: (value) => (value < 1_000 ? value.toFixed(value < 10 ? 2 : 1) : grouped(value)),
+  s: (value) => value.toFixed(value < 100 ? 2 : 0),
+  µs: (value) => (value < 10 ? value.toFixed(2) : grouped(value)),
+  '/s': grouped,
+  MB: grouped,
+  KB: (value) => (value < 10 ? value.toFixed(1) : grouped(value)),
+  times: (value) => value.toLocaleString('en', { maximumFractionDigits: 1 }),
   '×': (value) => value.toFixed(value < 10 ? 2 : 1),
   '%': (value) => (100 * value).toFixed(0),
 };
+
+/** A whole number, with its thousands apart. */
+function grouped(value) {
+  return Math.round(value).toLocaleString('en');
+}
 
 /** A number as the table shows it, without its unit. */
 export function plain(value, unit) {
@@ -35,12 +40,15 @@ export function withUnit(value, unit) {
  * One line of the result: the median of its samples (one for each round), their range, and what it stands beside.
  * `value` replaces the median where all rounds are looked at together, as for a p99. `limit` is what this machine
  * itself can do, measured in the same run; a rate is shown as a share of it, a cost as a multiple. `goal` is met or
- * missed, and is never a reason to fail.
+ * missed, and is never a reason to fail. `at` places it on curves (`{ zones: 100 }`), which are called by `of`, or else by
+ * its name.
  */
-export function row({ name, unit, samples, value = median(samples), limit, goal }) {
+export function row({ name, unit, samples, value = median(samples), limit, goal, of = name, at }) {
   const ratioUnit = unit === '/s' ? '%' : '×';
   return {
     name,
+    of,
+    ...(at && { at }),
     unit,
     value,
     min: Math.min(...samples),

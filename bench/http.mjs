@@ -1,5 +1,13 @@
 import { Agent, request } from 'node:http';
 
+/** An answer that is not a success. */
+class Refusal extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** Keep-alive connections to one control plane, as many as requests are in flight. */
 export class Connection {
   #agent = new Agent({ keepAlive: true, noDelay: true });
@@ -25,10 +33,17 @@ export class Connection {
         answer.on('end', () => {
           const text = Buffer.concat(chunks).toString();
           if (answer.statusCode < 300) resolve(text);
-          else reject(new Error(`${method} ${this.url}${path} answered ${answer.statusCode}: ${text}`));
+          else
+            reject(
+              new Refusal(`${method} ${this.url}${path} answered ${answer.statusCode}: ${text}`, answer.statusCode),
+            );
         });
       });
-      outgoing.on('error', (cause) => reject(new Error(`${method} ${this.url}${path}: ${cause.message}`, { cause })));
+      outgoing.on('error', (cause) => {
+        // A connection that idled may be closed by the other end just as a request is on its way: not an answer to it.
+        if (outgoing.reusedSocket && cause.code === 'ECONNRESET') resolve(this.send(method, path, json));
+        else reject(new Error(`${method} ${this.url}${path}: ${cause.message}`, { cause }));
+      });
       outgoing.end(json);
     });
   }

@@ -11,6 +11,8 @@ const PROGRAMS = {
   global: fileURLToPath(new URL('../apps/global-cp/bin/global-cp.js', import.meta.url)),
   zone: fileURLToPath(new URL('../apps/zone-cp/bin/zone-cp.js', import.meta.url)),
 };
+/** Pino's levels. */
+const [WARNING, ERROR] = [40, 50];
 const PATIENCE_MS = 20_000;
 let labs = 0;
 
@@ -22,6 +24,7 @@ export class ControlPlane {
 
   constructor(name, role, home, ports, env) {
     this.name = name;
+    this.home = home;
     this.api = new Connection(`http://127.0.0.1:${ports.api}`);
     this.diagnostics = new Connection(`http://127.0.0.1:${ports.diagnostics}`);
     /** Where proxies go, and the file of who they should believe there. */
@@ -59,10 +62,27 @@ export class ControlPlane {
     this.ready = role === 'global' ? this.serving : told(({ state }) => state === 'in-sync');
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** The lines of its log with this message. */
   logged(message) {
-    const lines = readFileSync(this.#log, 'utf8').split('\n');
-    return lines.filter((line) => line.includes(JSON.stringify(message))).map((line) => JSON.parse(line));
+    return this.#lines()
+      .filter((line) => line.includes(JSON.stringify(message)))
+      .map((line) => JSON.parse(line));
+  }
+
+  /** What its log warns of, and its errors, among them what is no line of a log: { isError, time, text }. */
+  complaints() {
+    return this.#lines()
+      .map((line) => (line.startsWith('{') ? JSON.parse(line) : { level: ERROR, msg: line }))
+      .filter(({ level }) => level >= WARNING)
+      .map(({ level, time, msg }) => ({ isError: level >= ERROR, time, text: `${this.name}: ${msg}` }));
+  }
+
+  #lines() {
+    return readFileSync(this.#log, 'utf8').split('\n').filter(Boolean);
   }
 
   /** CPU seconds that its process has used, on all its threads. */
@@ -94,15 +114,25 @@ export class ControlPlane {
   }
 
   async #metric(name) {
-    const text = await this.diagnostics.call('GET', '/metrics');
-    return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)[1]);
+    return (await this.metrics([name]))[name];
+  }
+
+  /** What it tells of itself for Prometheus, by name and labels as they are written there. */
+  async metrics(names) {
+    const lines = (await this.diagnostics.call('GET', '/metrics')).split('\n');
+    const numberOf = (name) => Number(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length));
+    return Object.fromEntries(names.map((name) => [name, numberOf(name)]));
   }
 }
 
 /** A global control plane and two zones. */
 export class Lab {
-  /** Starts all at once, like `kogumactl up` does. @returns a lab that is in sync, and whose first zone has issued a token */
-  static async start() {
+  /**
+   * Starts all at once, like `kogumactl up` does.
+   * @param env of the zones, beside what links them
+   * @returns a lab that is in sync, and whose first zone has issued a token
+   */
+  static async start(env = {}) {
     const home = path.join(folder, `lab-${++labs}`);
     const ports = await freePorts(13);
     const take = () => ({ api: ports.pop(), https: ports.pop(), diagnostics: ports.pop(), dp: ports.pop() });
@@ -121,6 +151,7 @@ export class Lab {
           KUMA_MULTIZONE_ZONE_GLOBAL_ADDRESS: `grpcs://localhost:${kds}`,
           KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE: path.join(authority, 'ca.crt'),
           KOGUMA_TLS_CA_DIR: authority,
+          ...env,
         }),
     );
     const late = setTimeout(() => giveUp(`the lab was not in sync after ${PATIENCE_MS / 1000} s`), PATIENCE_MS);

@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { plain, withUnit } from './figures.mjs';
+import { RESULTS } from './files.mjs';
 
-const RESULTS = fileURLToPath(new URL('./results.json', import.meta.url));
 /** A step that comes late still gets this long. */
 const SHORTEST_MS = 3_000;
 const HEAD = ['', 'value', 'min–max', 'ratio', 'to', 'goal'];
@@ -56,14 +55,6 @@ export class Progress {
     for (let round = 1; round <= rounds && (round === 1 || performance.now() < until); round++) {
       if (process.stderr.isTTY) this.#overwrite(`${this.#shown} ${round}/${rounds}`);
       yield round;
-    }
-  }
-
-  /** Several of one thing, one after another. */
-  *each(all) {
-    for (const [index, one] of all.entries()) {
-      if (process.stderr.isTTY) this.#overwrite(`${this.#shown} ${index + 1}/${all.length}`);
-      yield one;
     }
   }
 

@@ -1,7 +1,7 @@
 // Very many zones in a process of their own, which tells when each of them has what changed on global. Takes, one after
 // another: { start: { names, address, rootCa } }, { watch: { mesh, name, token } }, { resume: boolean }, { gather: true }.
 // Times are milliseconds of the machine's monotonic clock, which all processes share.
-import { joseCrypto } from '@koguma/auth';
+import { nodeCrypto } from '@koguma/auth';
 import { loadConfig, SILENT, systemClock, systemEntropy } from '@koguma/core';
 import { grpcDial } from '@koguma/kds';
 import { MemoryStore } from '@koguma/resources';
@@ -24,7 +24,7 @@ async function start({ names, address, rootCa }) {
     const tls = { rootCaFile: rootCa, skipVerify: false };
     const real = grpcDial(address, { maxMessageSize: config.multizone.zone.kds.maxMsgSize, tls });
     const store = new MemoryStore(systemEntropy.uuid());
-    const machine = { clock: systemClock, entropy: systemEntropy, crypto: joseCrypto, log: SILENT };
+    const machine = { clock: systemClock, entropy: systemEntropy, crypto: nodeCrypto, log: SILENT };
     const dial = (hello) => (resumes ? real : forgetful(real))(hello);
     zones.push(await serveSleepingZone(config, { store, ...machine, dial }, 'localhost'));
   }

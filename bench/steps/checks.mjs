@@ -1,19 +1,19 @@
 import { row } from '../figures.mjs';
 import { checkOf } from '../lab.mjs';
 import { authAlone } from './auth-alone.mjs';
+import { fullSpeed, IN_FLIGHT, slices } from './slices.mjs';
 
 /** Each size is a mesh of its own with a list of its own, so that slices of time can go to each in turn. */
 const SIZES = [0, 1_000, 100_000];
 const meshOf = (size) => `revoked-${size}`;
 const idsOf = (size) => Array.from({ length: size }, () => crypto.randomUUID());
 
-const IN_FLIGHT = 32;
-const JUDGEMENTS = 5_000;
+const JUDGEMENTS = 1_000;
 const KEEPS_95_PERCENT = { text: 'within 5 %', holds: (ratio) => ratio >= 0.95 };
 
 /** How fast tokens are checked by the auth lib, in this process, with lists of every length. */
 export async function checksInProcess({ plan, progress, openssl }) {
-  const { issuer, validator } = await authAlone(SIZES.map((size) => [meshOf(size), idsOf(size)]));
+  const { issuer, validator } = await authAlone(SIZES.map((size) => ({ mesh: meshOf(size), ids: idsOf(size) })));
   const tokens = new Map();
   const proofs = new Map();
   for (const size of SIZES) {
@@ -22,29 +22,28 @@ export async function checksInProcess({ plan, progress, openssl }) {
     tokens.set(size, token);
     proofs.set(size, await validator.prove(token, 'dataplane', mesh));
   }
-  const results = await slices(plan, progress, async (size) => {
-    const cpu = process.cpuUsage();
-    const { times, seconds } = await fullSpeed(plan.ms, async () => {
+  const results = await slices(SIZES, plan, progress, async (size) => {
+    const { times, seconds, cpu } = await fullSpeed(plan.ms, async () => {
       const { accepted } = await validator.verify(tokens.get(size), 'dataplane', meshOf(size));
       if (!accepted) throw new Error('a good token was refused');
     });
-    const { user, system } = process.cpuUsage(cpu);
     const proof = proofs.get(size);
     const began = performance.now();
     for (let n = 0; n < JUDGEMENTS; n++) validator.judge(proof);
-    const judging = performance.now() - began;
-    return { rate: times / seconds, cpu: (user + system) / times, decision: (judging * 1000) / JUDGEMENTS };
+    return { times, seconds, cpu, decision: (1000 * (performance.now() - began)) / JUDGEMENTS };
   });
   const decisions = SIZES.map((size) =>
     row({
       name: `of which the decision, ${listed(size)}`,
+      of: 'the decision of a check',
+      at: { ids: size },
       unit: 'µs',
-      samples: results.get(size).map(({ decision }) => decision),
+      samples: results.get(size).map(({ decision }) => decision / plan.slices),
     }),
   );
   return {
     title: `Checking a token in process, ${IN_FLIGHT} in flight`,
-    rows: [...rateRows(results, openssl), ...decisions],
+    rows: [...rateRows(results, 'in process', openssl), ...decisions],
   };
 }
 
@@ -64,43 +63,38 @@ export async function checksOverHttp({ lab, client, plan, progress, openssl }) {
     if (!accepted) throw new Error('a good token was refused');
     orders.set(size, { url: zone.api.url, path: '/koguma/tokens/verify', body, inFlight: IN_FLIGHT, ms: plan.ms });
   }
-  const results = await slices(plan, progress, async (size) => {
+  const results = await slices(SIZES, plan, progress, async (size) => {
     const before = await zone.cpuSeconds();
     const { requests, seconds } = await client.load(orders.get(size));
-    return { rate: requests / seconds, cpu: (((await zone.cpuSeconds()) - before) * 1e6) / requests };
+    return { times: requests, seconds, cpu: ((await zone.cpuSeconds()) - before) * 1e6 };
   });
-  return { title: `Checking a token on one zone over HTTP, ${IN_FLIGHT} in flight`, rows: rateRows(results, openssl) };
-}
-
-/** Measures each size once in every round, in random order, after one round that does not count. */
-async function slices(plan, progress, measure) {
-  for (const size of SIZES) await measure(size);
-  const results = new Map(SIZES.map((size) => [size, []]));
-  for (const _ of progress.rounds(plan)) {
-    const order = SIZES.map((size) => ({ size, at: Math.random() })).sort((a, b) => a.at - b.at);
-    for (const { size } of order) results.get(size).push(await measure(size));
-  }
-  return results;
+  return {
+    title: `Checking a token on one zone over HTTP, ${IN_FLIGHT} in flight`,
+    rows: rateRows(results, 'over HTTP', openssl),
+  };
 }
 
 /** What a check costs without a list, then what is left of its rate with one: by the clock, and by CPU time. */
-function rateRows(results, openssl) {
+function rateRows(results, where, openssl) {
+  const rate = ({ times, seconds }) => times / seconds;
+  const cost = ({ times, cpu }) => cpu / times;
   const none = results.get(0);
   const rawCheck = { name: 'one raw check', value: 1e6 / openssl.one };
   const kept = SIZES.slice(1).flatMap((size) => {
-    const against = (of) => results.get(size).map((some, round) => of(some, none[round]));
+    const against = (share) => results.get(size).map((some, round) => share(some, none[round]));
+    const what = { unit: '×', goal: KEEPS_95_PERCENT, at: { ids: size } };
     return [
       row({
+        ...what,
         name: `rate with ${listed(size)}, to none`,
-        unit: '×',
-        samples: against((some, none) => some.rate / none.rate),
-        goal: KEEPS_95_PERCENT,
+        of: `rate of checks to that without, ${where}`,
+        samples: against((some, without) => rate(some) / rate(without)),
       }),
       row({
+        ...what,
         name: `checks a CPU second with ${listed(size)}, to none`,
-        unit: '×',
-        samples: against((some, none) => none.cpu / some.cpu),
-        goal: KEEPS_95_PERCENT,
+        of: `checks a CPU second to those without, ${where}`,
+        samples: against((some, without) => cost(without) / cost(some)),
       }),
     ];
   });
@@ -108,29 +102,14 @@ function rateRows(results, openssl) {
     row({
       name: 'checks, no ids revoked',
       unit: '/s',
-      samples: none.map(({ rate }) => rate),
+      samples: none.map(rate),
       limit: { name: 'OpenSSL checking on all cores', value: openssl.all },
     }),
-    row({ name: 'CPU for a check, no ids revoked', unit: 'µs', samples: none.map(({ cpu }) => cpu), limit: rawCheck }),
+    row({ name: 'CPU for a check, no ids revoked', unit: 'µs', samples: none.map(cost), limit: rawCheck }),
     ...kept,
   ];
 }
 
 function listed(size) {
   return `${size.toLocaleString('en')} ids`;
-}
-
-/** Calls `work` again and again, with many calls in flight, for `ms`. */
-async function fullSpeed(ms, work) {
-  const began = performance.now();
-  const until = began + ms;
-  let times = 0;
-  const loop = async () => {
-    while (performance.now() < until) {
-      await work();
-      times++;
-    }
-  };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, loop));
-  return { times, seconds: (performance.now() - began) / 1000 };
 }

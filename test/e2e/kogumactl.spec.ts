@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ControlPlaneClient, decodeToken, freePort } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -30,8 +30,8 @@ afterAll(async () => {
 });
 
 /** The built command line as a process of a user who has nothing but a home. */
-async function kogumactl(args: readonly string[], input = '') {
-  const child = spawn(process.execPath, [KOGUMACTL, ...args], {
+async function kogumactl(args: readonly string[], input = '', node: readonly string[] = []) {
+  const child = spawn(process.execPath, [...node, KOGUMACTL, ...args], {
     env: { HOME: home.path, PATH: process.env.PATH ?? '' },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -83,6 +83,20 @@ describe('kogumactl as a program', () => {
   ])('ends with %d, one line of what and one of what to do: %j', async (code, args, input, told) => {
     const ran = await kogumactl(args, input);
     expect({ ...ran, err: ran.err.slice(0, told.length) }).toEqual({ code, out: '', err: told });
+  });
+
+  it('says where scenarios can be played when the kit for tests is not installed, as in an image', async () => {
+    const hook = `export const resolve = (name, context, next) => name === '@koguma/testkit'
+      ? Promise.reject(Object.assign(new Error('none'), { code: 'ERR_MODULE_NOT_FOUND' })) : next(name, context);`;
+    const [hooks, file] = [join(home.path, 'hooks.mjs'), join(home.path, 'without-testkit.mjs')];
+    writeFileSync(hooks, hook);
+    writeFileSync(file, `import { register } from 'node:module';\nregister('./hooks.mjs', import.meta.url);\n`);
+    const { code, err } = await kogumactl(['scenario', 'run', 'story.yaml', '--live'], '', ['--import', file]);
+    expect([code, err]).toEqual([
+      1,
+      'Error: scenarios cannot be played here: @koguma/testkit is not installed\n' +
+        'Play them from a clone, or where it was installed with npm; with --live --context NAME they are played on control planes elsewhere, such as these.\n',
+    ]);
   });
 
   it('ends with 1 when nobody is there', async () => {

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { joseCrypto } from '@koguma/auth';
+import { nodeCrypto } from '@koguma/auth';
 import { connectLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LabProcesses } from '../support/lab-processes.js';
-import { eventually, isAlive } from '../support/processes.js';
+import { eventually, isAlive, ROOT } from '../support/processes.js';
 import { httpsCall, shownBy } from '../support/tls.js';
 
 let lab: LabProcesses;
@@ -43,6 +43,32 @@ describe('a lab of real processes', () => {
     expect((await held.zone('west').verify(token)).reason).toBe('revoked');
   });
 
+  it('has scenarios played on it, and is as it was before', async () => {
+    const files = ['user-token-kid-collision', 'ten-year-token-time-travel', 'revoke-during-partition-then-heal'].map(
+      shipped,
+    );
+    const told = await ok('scenario', 'run', ...files, shipped('global-down-zone-issues-dp-token'), '--live');
+    expect(told).toMatch(/^ok .*\nok .*\nok .*\nok .*\n4 passed, 0 failed, live, in /);
+    await isAsBefore();
+  });
+
+  it('is as it was before when a scenario on it is interrupted', async () => {
+    const story = join(lab.data, 'story.yaml');
+    const steps = ['fault: { cut: west }', 'expect: { link: { zone: west, is: cut-off }, within: 10s, for: 1h }'];
+    writeFileSync(
+      story,
+      `name: story\nabout: long\ntopology: { zones: [west] }\nsteps:\n${steps.map((step) => `  - ${step}\n`).join('')}`,
+    );
+    const run = lab.start('scenario', 'run', story, '--live', '--verbose');
+    await run.says('the link of west is cut');
+    expect(await ok('fault', 'list')).toMatch(/^link of west +cut /m);
+    const second = await lab.ctl('scenario', 'run', story, '--live');
+    expect(second).toMatchObject({ code: 1, output: expect.stringContaining('something is wrong') as string });
+    expect((await run.end('SIGINT')).code).toBe(1);
+    expect(run.output).toContain('Error: interrupted\n');
+    await isAsBefore();
+  });
+
   it('speaks TLS everywhere, under one authority', async () => {
     const ca = readFileSync(join(lab.data, 'global/ca.crt'), 'utf8');
     for (const port of [5892, 6892, 7892]) {
@@ -73,7 +99,7 @@ describe('a lab of real processes', () => {
     // West sleeps while global changes everything, so that it has to catch up.
     await lab.lab('stop', 'west');
     await lab.global.revoke('zone-ingress-token-revocations', [jtiOf(early)]);
-    await lab.global.putSecret('zone-ingress-token-signing-key-2', (await joseCrypto.makeKey()).pem);
+    await lab.global.putSecret('zone-ingress-token-signing-key-2', (await nodeCrypto.makeKey()).pem);
     expect((await lab.global.call('DELETE', '/meshes/doomed')).status).toBe(200);
     await lab.lab('start', 'west');
 
@@ -150,7 +176,6 @@ describe('a lab of real processes', () => {
 
   it.each([
     ['key-sync', ['zone-token-signing-public-key-1', '401 Invalid authentication data', '"name": "ann"']],
-    ['outage', ['east   Offline', 'zone tokens are issued on the global control plane', 'nothing listens there']],
     ['revocation', ['refused: revoked', 'west   Offline', 'FIRST REFUSAL']],
     [
       'rotation',
@@ -162,6 +187,21 @@ describe('a lab of real processes', () => {
     const told = await ok('demo', name, '--auto');
     expect(performance.now() - began).toBeLessThan(90_000);
     for (const text of ['The lab that runs is ready', ...shown, `That was ${name}`]) expect(told).toContain(text);
+    expect(await ok('fault', 'list')).toBe('Nothing is wrong on purpose.\n');
+  });
+
+  it('draws bars in a terminal, goes on with Enter, and leaves nothing wrong when Ctrl-C ends it', async () => {
+    const demo = lab.inTerminal('demo', 'revocation');
+    await demo.says('1. A token that every zone takes.');
+    demo.type('\r');
+    await demo.says(/\[2K {4}east +[▇▁]{20} {2}\d of \d types, /);
+    await demo.says('2. West is cut off');
+    demo.type('\r');
+    await demo.says('3. East refuses it.');
+    expect(await ok('fault', 'list')).toMatch(/^link of west +cut /m);
+    demo.type('\x03');
+    expect(await demo.ended()).toBe(1);
+    expect(demo.output).toContain('Error: the demo was interrupted');
     expect(await ok('fault', 'list')).toBe('Nothing is wrong on purpose.\n');
   });
 
@@ -192,6 +232,20 @@ describe('a lab of real processes', () => {
     await lab.again();
   });
 });
+
+function shipped(name: string): string {
+  return `${ROOT}/scenarios/${name}.yaml`;
+}
+
+/** Nothing is wrong, and no mesh is left of a scenario. */
+async function isAsBefore(): Promise<void> {
+  expect(await ok('fault', 'list')).toBe('Nothing is wrong on purpose.\n');
+  const { items } = (await lab.global.get<{ items: { name: string }[] }>('/meshes')).body;
+  expect(items.map(({ name }) => name)).toEqual(['default']);
+  expect((await lab.global.secretNames()).filter((name) => name.startsWith('user-token'))).toEqual([
+    'user-token-signing-key-1',
+  ]);
+}
 
 interface Seen {
   readonly state: string;

@@ -61,7 +61,7 @@ describe('one id', () => {
       linesOf(global, 'ticket-4711').find((line) => line.msg === msg),
     );
     expect(written).toMatchObject({ type: 'GlobalSecret', name: 'zone-token-revocations', revision: sent?.revision });
-    expect(sent).toMatchObject({ peer: 'east', type: 'GlobalSecret' });
+    expect(sent).toMatchObject({ type: 'GlobalSecret' });
     expect(answered).toMatchObject({
       method: 'PUT',
       route: '/global-secrets/:name',

@@ -35,7 +35,7 @@ describe('the page of the lab', () => {
 /** Without durations, revisions and thumbprints, and the widths of columns that follow from them. */
 function timeless(shown: string): string {
   return shown
-    .replace(/[\d.]+ ?(ms|s)\b/g, 'DURATION')
+    .replace(/[\d.]+ ?(ms|s|min)\b/g, 'DURATION')
     .replace(/^(\w+ +Online +\w+)( +\d+){3}/gm, '$1 N N N')
     .replace(/^(dataplane +shop +\d+ +)[\w-]{8}/gm, '$1THUMBPRINT')
     .replace(/"id":"\w+-\d+"/g, '"id":"ID"')

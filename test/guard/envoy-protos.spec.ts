@@ -5,9 +5,11 @@ import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { ENVOY } from '../peer/envoy-protos.js';
 
-const OURS = fileURLToPath(new URL('../../libs/dp-server/proto', import.meta.url));
+const protosOf = (lib: string) => fileURLToPath(new URL(`../../libs/${lib}/proto`, import.meta.url));
+const OURS = protosOf('dp-server');
 const root = new protobuf.Root();
-root.resolvePath = (_origin, target) => (path.isAbsolute(target) ? target : path.join(OURS, target));
+root.resolvePath = (_origin, target) =>
+  path.isAbsolute(target) ? target : path.join(target.startsWith('google/') ? protosOf('protobuf') : OURS, target);
 const files = readdirSync(OURS, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.proto'));
 root.loadSync(files.map((file) => path.join(OURS, file))).resolveAll();
 

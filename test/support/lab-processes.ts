@@ -51,7 +51,18 @@ export class LabProcesses {
 
   /** Any command of `kogumactl` on this lab, with the contexts of its user. */
   async ctl(...args: string[]): Promise<{ code: number | null; output: string }> {
-    return run(process.execPath, [KOGUMACTL, ...args], { HOME: this.home, KOGUMA_DATA: this.data });
+    const program = this.start(...args);
+    return { code: await program.ended(), output: program.output };
+  }
+
+  /** The same, while it is under way. */
+  start(...args: string[]): Program {
+    return new Program(process.execPath, [KOGUMACTL, ...args], { HOME: this.home, KOGUMA_DATA: this.data });
+  }
+
+  /** The same, in a terminal. */
+  inTerminal(...args: string[]): Program {
+    return Program.inTerminal([process.execPath, KOGUMACTL, ...args], { HOME: this.home, KOGUMA_DATA: this.data });
   }
 
   /** Process ids of the control planes, by name. */

@@ -16,11 +16,16 @@ export class Program {
   #waiting: (() => void)[] = [];
   #exited = false;
 
-  constructor(command: string, args: readonly string[], env: Record<string, string> = {}) {
+  constructor(
+    command: string,
+    args: readonly string[],
+    env: Record<string, string> = {},
+    stdin: 'ignore' | 'pipe' = 'ignore',
+  ) {
     this.child = spawn(command, args, {
       cwd: ROOT,
       env: { ...clean(process.env), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin, 'pipe', 'pipe'],
       detached: true, // a group of its own, so that what it starts in turn can be ended with it
     });
     const take = (chunk: Buffer) => {
@@ -35,8 +40,19 @@ export class Program {
     });
   }
 
+  /** A program in a terminal of its own, by `script` of util-linux: it is typed to, and Ctrl-C is a key. */
+  static inTerminal(command: readonly string[], env: Record<string, string>): Program {
+    const line = command.map((word) => `'${word}'`).join(' ');
+    return new Program('script', ['--quiet', '--return', '--flush', '--command', line, '/dev/null'], env, 'pipe');
+  }
+
   get output(): string {
     return this.#output;
+  }
+
+  /** Presses keys. Only for a program in a terminal. */
+  type(keys: string): void {
+    this.child.stdin?.write(keys);
   }
 
   get pid(): number {

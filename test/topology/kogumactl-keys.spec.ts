@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Relay, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KumaZone } from '../peer/kuma-zone.js';
 import { CommandLine } from '../support/command-line.js';
+import { switchesYaml } from './offline-keys.js';
 import { dataplane, Proxies } from './proxy-lab.js';
 
 const PREFIX = 'dataplane-token-signing-key-';
@@ -47,7 +50,7 @@ describe('keys list', () => {
     await lab.zone('east').issue('dataplane', { mesh });
     const row = async () =>
       (await user.ok('keys', 'list')).split('\n').find((line) => line.includes(` ${mesh} `)) ?? '';
-    const counted = async () => (await row()).endsWith('   2');
+    const counted = async () => / {3}2 +secret$/.test(await row());
     await lab.until(counted, 'east has told what it issued');
     const cells = (await row()).split(/ {3,}/);
     expect(cells).toEqual([
@@ -61,6 +64,7 @@ describe('keys list', () => {
       'east,west',
       '0',
       '2',
+      'secret',
     ]);
     expect(await user.ok('keys', 'list')).toMatch(/^user {11}- .* stays here /m);
   });
@@ -103,9 +107,72 @@ describe('keys preflight', () => {
     const safe = await keys('preflight', 'dataplane', '1');
     expect(safe).toMatchObject({ code: 0, err: '', out: expect.stringContaining('SAFE TO DELETE') as string });
     await lab.global.deleteSecret(`${PREFIX}${mesh}-1`, mesh);
-    expect((await keys('preflight', 'dataplane', '2')).err).toContain('no other key is there that signs');
+    const last = await keys('preflight', 'dataplane', '2');
+    expect(last.err).toContain('no other key is there that signs');
+    expect(last.out).toMatch(/signs once it is gone +none: there is no other key that signs\n/);
+    expect(last.out).not.toContain('zones that lack');
     expect((await keys('preflight', 'dataplane', '9')).err).toContain('There is 2');
     expect(await keys('preflight', 'proxy', '1')).toMatchObject({ code: 2 });
+  });
+});
+
+describe('a key that is configured', () => {
+  const PLACE = 'dpServer.authn.dpProxy.dpToken.validator.publicKeys[0]';
+  let token: string;
+  beforeAll(async () => {
+    const file = join(user.home, 'ci.pem');
+    writeFileSync(file, await lab.makeKey());
+    const key = await user.ok('generate', 'public-key', '--signing-key-path', file);
+    lab.configure('east', {}, switchesYaml({ dataplane: { publicKeys: [{ kid: 'ci', key }] } }));
+    await lab.zone('east').restart();
+    await user.ok(
+      'config',
+      'control-planes',
+      'add',
+      '--name',
+      'east',
+      '--address',
+      lab.zone('east').url,
+      '--overwrite',
+    );
+    await user.ok('config', 'control-planes', 'switch', '--name', 'global');
+    token = await user.ok(
+      'generate',
+      'dataplane-token',
+      '--signing-key-path',
+      file,
+      '--kid',
+      'ci',
+      '--valid-for',
+      '1h',
+    );
+  });
+
+  it('is in the inventory of its control plane, with its place and the proxies that live by it', async () => {
+    await proxies.connected('east', token.trim(), dataplane('web-ci'));
+    const row = async () =>
+      (await user.ok('--context', 'east', 'keys', 'list')).split('\n').find((line) => line.endsWith(PLACE)) ?? '';
+    await lab.until(async () => row().then((line) => line.split(/ {3,}/)[8] === '1'), 'east knows the proxy');
+    expect((await row()).split(/ {3,}/)).toEqual([
+      ...['dataplane', '*', 'ci', expect.any(String), '-', 'active', 'no', 'stays here', '1', 'not recorded', PLACE],
+    ]);
+    const { keys: all } = (await lab.zone('east').get<{ keys: { kid: string }[] }>('/koguma/keys')).body;
+    expect(all.find(({ kid }) => kid === 'ci')).toMatchObject({
+      source: 'configuration',
+      ...{ foundIn: PLACE, name: null, serial: null, createdAt: null, half: 'public', zones: [], tokens: [] },
+      proxies: [{ zone: 'east', mesh: 'default', name: 'web-ci' }],
+    });
+    expect(await user.ok('keys', 'list')).not.toContain(PLACE);
+  });
+
+  it('is not deleted as a secret is, and is left out of rotations', async () => {
+    const { code, err } = await user.run('--context', 'east', 'keys', 'preflight', 'dataplane', 'ci');
+    expect({ code, err }).toEqual({
+      code: 1,
+      err:
+        `Error: dataplane key ci of mesh default is not kept as a secret: it is configured, in ${PLACE}\n` +
+        'Who needs it: npx kogumactl keys list. It goes when it is taken out of the configuration.\n',
+    });
   });
 });
 

@@ -93,10 +93,26 @@ describe('kogumactl scenario run', { timeout: 30_000 }, () => {
   it.each([
     ['a file that is not there', ['nowhere.yaml'], 'nowhere.yaml cannot be read (ENOENT)'],
     ['a seed that is none', ['--seed', 'lucky', 'x.yaml'], '--seed lucky is not a whole number'],
+    ['a seed for a lab that runs', ['--seed', '1', '--live', 'x.yaml'], '--seed decides nothing on a lab that runs'],
     ['no runs', ['--runs', '0', 'x.yaml'], '--runs 0 is not a whole number'],
   ])('was called wrongly with %s, and ends with 2', async (_, args, why) => {
     const { code, err } = await user.run('scenario', 'run', ...args);
     expect([code, err.split('\n')[0]]).toEqual([2, `Error: ${why}`]);
+  });
+
+  it('looks for a lab that runs with --live, and says how to start one', async () => {
+    const file = story(STORY);
+    const { code, err } = await user.run('scenario', 'run', file, '--live', '--data', join(user.home, 'lab'));
+    expect([code, err]).toEqual([
+      1,
+      `Error: no lab is running in ${user.home}/lab\nStart one with: npx kogumactl up\n`,
+    ]);
+    const none = await user.run('--context', 'local', 'scenario', 'run', file, '--live');
+    expect([none.code, none.err]).toEqual([
+      1,
+      'Error: no lab was found by the contexts local: a global and its zones must be among them\n' +
+        'Add them: npx kogumactl config control-planes from-docker. Or start a lab: npx kogumactl up\n',
+    ]);
   });
 
   it('names every mistake in a file by line and column before anything is played', async () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { joseCrypto, signOffline } from '@koguma/auth';
+import { nodeCrypto, signOffline } from '@koguma/auth';
 import { type Clock, systemEntropy } from '@koguma/core';
 
 /** The kinds of token that may be signed elsewhere. */
@@ -77,7 +77,7 @@ export class OpensslKeys {
     kind: OfflineKind,
     { kid = 'key-1', key = kind as string, request = REQUESTS[kind] } = {},
   ): Promise<string> {
-    const ports = { crypto: joseCrypto, clock, entropy: systemEntropy };
+    const ports = { crypto: nodeCrypto, clock, entropy: systemEntropy };
     return signOffline(kind, request, { kid, pem: this.text(`${key}.pem`) }, ports);
   }
 

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { joseCrypto } from '@koguma/auth';
+import { nodeCrypto } from '@koguma/auth';
 import { decodeToken, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -157,10 +157,10 @@ describe('a rotation', () => {
     await lab.global.putSecret(`${INGRESS_KEY}-2`, key, { labels: { 'koguma.io/phase': 'prepared' } });
     await lab.synced();
     const now = Math.floor(lab.clock.wall() / 1000);
-    const elsewhere = await joseCrypto.sign(
+    const elsewhere = await nodeCrypto.sign(
       '2',
       { Zone: 'east', exp: now + 60 },
-      joseCrypto.parseKey(Buffer.from(key)),
+      nodeCrypto.parseKey(Buffer.from(key)),
     );
     expect(await answers(elsewhere)).toEqual(everywhere('accepted'));
     for (const node of [lab.global, lab.zone('east')]) {

@@ -229,6 +229,19 @@ describe('the time of a lab', () => {
     stream.closed(undefined);
   });
 
+  it('runs at another speed in one control plane alone', async () => {
+    const token = await lab.global.issue('dataplane', { mesh: 'default', validFor: '90m' });
+    lab.zone('west').pace(2);
+    await lab.clock.advance('1h');
+    expect(lab.zone('west').now - lab.clock.now).toBe(3_600_000);
+    expect((await lab.zone('west').verify(token)).reason).toBe('expired');
+    expect((await lab.zone('east').verify(token)).accepted).toBe(true);
+    lab.zone('west').pace(1);
+    lab.zone('west').skew(0);
+    expect((await lab.zone('west').verify(token)).accepted).toBe(true);
+    expect(() => lab.zone('west').pace(0)).toThrow('must be a number above 0');
+  });
+
   it('is skewed for one control plane alone', async () => {
     await lab.synced();
     const token = await lab.global.issue('dataplane', { ...WEB, validFor: '1h' });

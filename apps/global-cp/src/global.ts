@@ -65,17 +65,37 @@ export interface Global {
   stop(): Promise<void>;
 }
 
-/** Puts a global control plane together: read from top to bottom, this is its architecture. */
-export async function composeGlobal(
-  config: Config,
-  { store: unobserved, clock, entropy, crypto, log: output, observer = UNOBSERVED }: GlobalPorts,
-): Promise<Global> {
-  const store = observedStore(unobserved, observer);
+/** Puts a global control plane together. Where that fails, nothing of it goes on; the store is left open. */
+export async function composeGlobal(config: Config, ports: GlobalPorts): Promise<Global> {
+  const { clock, log: output } = ports;
   const events = new EventLog(clock);
   const log = events.watch(output);
+  const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
+  try {
+    return await composed(config, { ...ports, log, events, tasks });
+  } catch (error) {
+    await tasks.stop();
+    throw error;
+  }
+}
+
+/** Read from top to bottom, this is the architecture. */
+async function composed(
+  config: Config,
+  {
+    store: unobserved,
+    clock,
+    entropy,
+    crypto,
+    log,
+    events,
+    tasks,
+    observer = UNOBSERVED,
+  }: GlobalPorts & Pick<Global, 'events' | 'tasks'>,
+): Promise<Global> {
+  const store = observedStore(unobserved, observer);
   const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
-  const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
 
   const leadership = new Leadership({ store, clock, log: log.scope('store'), instanceId });
   await leadership.claim();

@@ -8,6 +8,12 @@ export interface Output {
   readonly rows?: number;
 }
 
+/** Something to read from. */
+export interface Input extends AsyncIterable<Uint8Array> {
+  /** Reads no more, and lets go of whoever waits for more: who waits at a terminal would wait for ever. */
+  destroy?(): unknown;
+}
+
 /** How a user ends a command that runs until then. */
 export interface Interrupts {
   /** Ends when the command is to end. */
@@ -22,7 +28,7 @@ export interface Terminal {
   readonly err: Output;
   readonly env: Environment;
   /** What is piped into the command, in UTF-8; looked at only by commands that read it. */
-  stdin(): AsyncIterable<Uint8Array>;
+  stdin(): Input;
   /** From this call on, Ctrl-C and the like no longer end the process by themselves. */
   interrupts(): Interrupts;
 }

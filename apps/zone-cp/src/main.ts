@@ -1,4 +1,4 @@
-import { joseCrypto } from '@koguma/auth';
+import { nodeCrypto } from '@koguma/auth';
 import { runCommand } from '@koguma/core';
 import { grpcDial } from '@koguma/kds';
 import { migrateStore, openStore, rotateStoreKey } from '@koguma/resources';
@@ -16,7 +16,7 @@ await runCommand({
     const store = await openStore(config, { entropy, log });
     const tls = { rootCaFile: kds.rootCaFile, skipVerify: kds.tlsSkipVerify };
     const dial = grpcDial(globalAddress, { maxMessageSize: kds.maxMsgSize, tls, tokenFile });
-    const zone = await serveZone(config, { store, clock, entropy, crypto: joseCrypto, log, observer, dial }, hostname);
+    const zone = await serveZone(config, { store, clock, entropy, crypto: nodeCrypto, log, observer, dial }, hostname);
     return {
       url: `http://${config.apiServer.http.interface}:${zone.ports.api}`,
       watch: (tell) => zone.link?.watch(tell),

@@ -76,19 +76,40 @@ export interface Zone {
   stop(): Promise<void>;
 }
 
-/** Puts a zone control plane together: read from top to bottom, this is its architecture. */
-export async function composeZone(
-  config: Config,
-  { store: unobserved, clock, entropy, crypto, log: output, dial, observer = UNOBSERVED }: ZonePorts,
-): Promise<Zone> {
-  const store = observedStore(unobserved, observer);
+/** Puts a zone control plane together. Where that fails, nothing of it goes on; the store is left open. */
+export async function composeZone(config: Config, ports: ZonePorts): Promise<Zone> {
+  const { clock, log: output } = ports;
   const events = new EventLog(clock);
   const log = events.watch(output);
+  const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
+  try {
+    return await composed(config, { ...ports, log, events, tasks });
+  } catch (error) {
+    await tasks.stop();
+    throw error;
+  }
+}
+
+/** Read from top to bottom, this is the architecture. */
+async function composed(
+  config: Config,
+  {
+    store: unobserved,
+    clock,
+    entropy,
+    crypto,
+    log,
+    events,
+    tasks,
+    dial,
+    observer = UNOBSERVED,
+  }: ZonePorts & Pick<Zone, 'events' | 'tasks'>,
+): Promise<Zone> {
+  const store = observedStore(unobserved, observer);
   const { name, globalAddress } = config.multizone.zone;
   const federated = globalAddress !== '';
   const settings = authSettings(config, crypto.parseKey);
   const instanceId = entropy.uuid();
-  const tasks = new Tasks((owner, error) => log.error('a background task failed', { owner, error: String(error) }));
 
   const leadership = new Leadership({ store, clock, log: log.scope('store'), instanceId });
   await leadership.claim();

@@ -29,26 +29,34 @@ export async function readJson(request: FastifyRequest): Promise<Readonly<Record
 
 async function readText(message: IncomingMessage, limit: number): Promise<string> {
   if (Number(message.headers['content-length']) > limit) throw tooLarge(limit);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of message.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > limit) break;
-      chunks.push(chunk);
-    }
-  } catch (cause) {
-    throw malformed('did not arrive whole', cause);
-  }
-  if (size > limit) {
+  const body = await arrived(message, limit);
+  if (body === undefined) {
     message.resume(); // the rest is thrown away, so that the caller gets to read why
     throw tooLarge(limit);
   }
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch (cause) {
     throw malformed('is not UTF-8', cause);
   }
+}
+
+/** All bytes of a message; undefined as soon as they are more than allowed. (Node's iterator costs three times as much.) */
+function arrived(message: IncomingMessage, limit: number): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const lost = (cause?: unknown) => reject(malformed('did not arrive whole', cause));
+    message.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= limit) chunks.push(chunk);
+      else resolve(undefined);
+    });
+    message.once('end', () => resolve(Buffer.concat(chunks)));
+    message.once('error', lost);
+    message.once('close', lost);
+    if (message.destroyed) lost();
+  });
 }
 
 function parse(text: string): unknown {

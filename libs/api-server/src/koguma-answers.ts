@@ -22,12 +22,14 @@ export const KEYS = z.object({
   keys: z.array(
     z.object({
       kind,
-      mesh: z.string(),
-      name: z.string().describe('the secret that holds it'),
+      mesh: z.string().describe('* for a configured key that is good for every mesh'),
+      source: z.enum(['secret', 'configuration']),
+      foundIn: z.string().describe('which secret, or where in the configuration'),
+      name: z.string().nullable().describe('the secret that holds it; null for a configured key'),
       kid: z.string(),
-      serial: z.int(),
+      serial: count,
       thumbprint: z.string(),
-      createdAt: z.string(),
+      createdAt: time,
       phase: z.enum(['active', 'prepared']),
       half: z.enum(['private', 'public']),
       signs: z.boolean(),

@@ -1,5 +1,5 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
-import { type AccessGrants, Auth, joseCrypto, type RsaKey, type TokenCrypto } from '@koguma/auth';
+import { type AccessGrants, Auth, nodeCrypto, type RsaKey, type TokenCrypto } from '@koguma/auth';
 import {
   EventLog,
   type Log,
@@ -57,10 +57,10 @@ export interface LogLine {
   readonly fields: LogFields | undefined;
 }
 
-const keys = FIXTURE_KEYS.map((der) => joseCrypto.parseKey(Buffer.from(der, 'base64')));
+const keys = FIXTURE_KEYS.map((der) => nodeCrypto.parseKey(Buffer.from(der, 'base64')));
 let made = 0;
 /** Real signatures, by keys that nobody waits for: they are handed out in turns. */
-const crypto: TokenCrypto = { ...joseCrypto, makeKey: async () => keys[made++ % keys.length] as RsaKey };
+const crypto: TokenCrypto = { ...nodeCrypto, makeKey: async () => keys[made++ % keys.length] as RsaKey };
 const ADMINS = { users: ['mesh-system:admin'], groups: ['mesh-system:admin'] };
 const OPEN = { enableIssuer: true, useSecrets: true };
 /** 2026-01-02T03:04:05Z */

@@ -50,6 +50,8 @@ export interface AuthParts {
 /** The token system of one control plane, put together. */
 export class Auth {
   readonly keys: SecretKeys;
+  /** Those that the configuration lists. */
+  readonly staticKeys: readonly StaticKey[];
   readonly revocations: Revocations;
   readonly issuer: TokenIssuer;
   readonly validator: TokenValidator;
@@ -75,6 +77,7 @@ export class Auth {
         : unsynced(kind);
     this.#parts = parts;
     this.keys = new SecretKeys({ view, crypto, log, federated });
+    this.staticKeys = settings.staticKeys;
     this.revocations = new Revocations(view);
     this.traces = new Traces(clock, this.keys, this.revocations);
     this.issued = settings.countsIssued ? new IssuedTokens(clock) : undefined;

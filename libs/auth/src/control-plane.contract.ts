@@ -2,7 +2,7 @@ import { sign } from 'node:crypto';
 import { type Log, type LogFields, SeededEntropy, VirtualClock } from '@koguma/core';
 import { MemoryStore, type ResourceKey, ResourceManager, ResourceView } from '@koguma/resources';
 import { expect, onTestFinished } from 'vitest';
-import { joseCrypto } from './adapters/jose-crypto.js';
+import { nodeCrypto } from './adapters/node-crypto.js';
 import { Auth, type AuthSettings, type TokenSwitches } from './auth.js';
 import type { TokenCrypto } from './crypto.js';
 import { KEY, OTHER_KEY } from './keys.contract.js';
@@ -76,7 +76,7 @@ export async function controlPlane(options: ControlPlaneOptions = {}) {
   const switches = (family: TokenKind['switches']) => ({ ...basic, ...options.switches?.[family] });
   const auth = new Auth({
     view,
-    crypto: { ...joseCrypto, makeKey, ...options.crypto },
+    crypto: { ...nodeCrypto, makeKey, ...options.crypto },
     clock,
     entropy: new SeededEntropy(1),
     log,

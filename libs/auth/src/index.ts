@@ -1,6 +1,6 @@
 export { Access, type AccessGrants } from './access.js';
 export type { AccessRight } from './access-right.js';
-export { joseCrypto } from './adapters/jose-crypto.js';
+export { nodeCrypto } from './adapters/node-crypto.js';
 export { NodeRsaKey, parseRsaKey } from './adapters/rsa-keys.js';
 export { Auth, type AuthSettings } from './auth.js';
 export type { Capability, Elsewhere } from './capabilities.js';

@@ -21,7 +21,7 @@ export interface OfflineKey {
  * @throws ControlPlaneError `invalid` that names every field of the body that is wrong, or else `kid` and `pem`
  * @example
  * await signOffline('user', { name: 'ci', validFor: '24h' }, { kid: 'key-1', pem: readFileSync(file) },
- *   { crypto: joseCrypto, clock: systemClock, entropy: systemEntropy })
+ *   { crypto: nodeCrypto, clock: systemClock, entropy: systemEntropy })
  */
 export async function signOffline(
   kind: TokenKindName,

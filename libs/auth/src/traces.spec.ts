@@ -1,6 +1,18 @@
+import { randomUUID } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { claimsOf, controlPlane, keyName, listName } from './control-plane.contract.js';
 import { KEY, OTHER_KEY } from './keys.contract.js';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Bytes, without garbage. */
+function heapInUse(): number {
+  collect();
+  return process.memoryUsage().heapUsed;
+}
 
 async function started() {
   const cp = await controlPlane();
@@ -51,6 +63,19 @@ describe('what came of a revocation', () => {
     await cp.put(listName('zone-ingress'), ids.join(','));
     const kept = cp.auth.traces.list();
     expect([kept.length, kept[0]?.id, kept.at(-1)?.id]).toEqual([200, 'id-800', 'id-999']);
+  });
+});
+
+describe('what is remembered of a revocation', () => {
+  it('is its id, and not the long list that it came in', async () => {
+    const { cp } = await started();
+    const others = Array.from({ length: 10_000 }, () => randomUUID());
+    const revoke = (ids: readonly string[]) => cp.put(listName('zone-ingress'), [...others, ...ids].join(','));
+    await revoke([]);
+    const before = heapInUse();
+    for (let n = 0; n < 40; n++) await revoke([randomUUID()]);
+    const lists = (heapInUse() - before) / Buffer.byteLength(others.join(','));
+    expect(lists).toBeLessThan(10);
   });
 });
 

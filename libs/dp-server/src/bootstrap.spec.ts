@@ -135,6 +135,15 @@ describe('a bootstrap', () => {
     await ask(request(order));
   });
 
+  it('tells who shows no token yet nothing of what is stored', async () => {
+    const { zone, ask } = await bootstrapped({ reloadableTokens: true });
+    await zone.putDataplane('web-1', { networking: { ...WEB.networking, admin: { port: 7777 } } });
+    const order = { mesh: 'default', proxyType: 'dataplane', dataplaneTokenPath: '/run/token' };
+    const [known, unknown] = [await ask({ ...order, name: 'web-1' }), await ask({ ...order, name: 'web-2' })];
+    expect(known.kumaSidecarConfiguration).toEqual(unknown.kumaSidecarConfiguration);
+    expect(JSON.stringify(known.envoy).replaceAll('web-1', 'web-2')).toBe(JSON.stringify(unknown.envoy));
+  });
+
   it('needs no token where nobody is asked for one', async () => {
     const { ask } = await bootstrapped({ dpProxy: 'none' });
     const { envoy } = await ask(request());

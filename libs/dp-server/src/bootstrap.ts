@@ -69,10 +69,10 @@ export class BootstrapServer {
     const { proxy, said } = subjectOf(data);
     const address = this.#addressFor(host);
     checkAuthority(data.caCert ?? '');
-    await this.#admit(data, proxy, said);
+    const isProven = await this.#admit(data, proxy, said);
 
     const { admission, settings, certificate } = this.#parts;
-    const claim = said ?? admission.storedOf(proxy);
+    const claim = said ?? (isProven ? admission.storedOf(proxy) : undefined);
     const path = settings.reloadableTokens ? (data.dataplaneTokenPath ?? '') : '';
     const token = data.dataplaneToken ?? '';
     const envoy = envoyBootstrap({
@@ -88,17 +88,19 @@ export class BootstrapServer {
     return { envoy, kumaSidecarConfiguration: { networking, metrics: { aggregate: [] } } };
   }
 
-  async #admit(data: Request, proxy: ProxyId, said: Claim | undefined): Promise<void> {
+  /** @returns false for one that shows nothing yet: it learns nothing of what is here */
+  async #admit(data: Request, proxy: ProxyId, said: Claim | undefined): Promise<boolean> {
     const { admission, settings } = this.#parts;
     const authenticator = admission.authenticatorOf(proxy);
     const [token, path] = [data.dataplaneToken ?? '', data.dataplaneTokenPath ?? ''];
     if (authenticator.asks && token === '') {
       // Its stream will show what the file holds then.
-      if (path !== '' && settings.reloadableTokens) return;
+      if (path !== '' && settings.reloadableTokens) return false;
       throw tokenMissing();
     }
     const credential = await authenticator.prove(token, proxy);
     admission.judge(credential, proxy, { said, stored: admission.storedOf(proxy) });
+    return true;
   }
 
   /** Where Envoy finds this server: as the proxy itself did, unless the settings know better. */

@@ -1,4 +1,4 @@
-import { Auth, joseCrypto, type RsaKey, readTokenRequest, secretSpec, type TokenKindName } from '@koguma/auth';
+import { Auth, nodeCrypto, type RsaKey, readTokenRequest, secretSpec, type TokenKindName } from '@koguma/auth';
 import { ControlPlaneError, type Log, type LogFields, SeededEntropy, VirtualClock } from '@koguma/core';
 import {
   Insights,
@@ -55,11 +55,11 @@ export async function zoneUnderTest(
   await view.load();
   const stopping = new AbortController();
   const following = view.run(stopping.signal);
-  const keys = FIXTURE_KEYS.map((der) => joseCrypto.parseKey(Buffer.from(der, 'base64')));
+  const keys = FIXTURE_KEYS.map((der) => nodeCrypto.parseKey(Buffer.from(der, 'base64')));
   let made = 0;
   const auth = new Auth({
     view,
-    crypto: { ...joseCrypto, makeKey: async () => keys[made++ % keys.length] as RsaKey },
+    crypto: { ...nodeCrypto, makeKey: async () => keys[made++ % keys.length] as RsaKey },
     clock,
     entropy: new SeededEntropy(1),
     log,

@@ -1,4 +1,4 @@
-import { Auth, joseCrypto, secretSpec, signOffline } from '@koguma/auth';
+import { Auth, nodeCrypto, secretSpec, signOffline } from '@koguma/auth';
 import { type ControlPlaneError, type LogFields, SILENT } from '@koguma/core';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Admission } from './admission.js';
@@ -19,7 +19,7 @@ let ended: (ControlPlaneError | undefined)[];
 let logged: string;
 
 beforeAll(async () => {
-  [PEM, OTHER_PEM] = [(await joseCrypto.makeKey()).pem, (await joseCrypto.makeKey()).pem];
+  [PEM, OTHER_PEM] = [(await nodeCrypto.makeKey()).pem, (await nodeCrypto.makeKey()).pem];
 });
 beforeEach(async () => {
   global = await end();
@@ -34,7 +34,7 @@ beforeEach(async () => {
     localhostIsAdmin: false,
     bootstrapAdminToken: false,
   };
-  const auth = new Auth({ view, crypto: joseCrypto, clock, entropy, log: SILENT, settings, federated: false });
+  const auth = new Auth({ view, crypto: nodeCrypto, clock, entropy, log: SILENT, settings, federated: false });
   const write = (message: string, fields?: LogFields) => {
     logged += `${message} ${JSON.stringify(fields)}\n`;
   };
@@ -64,7 +64,7 @@ const helloOf = (zone: string, token: string): Hello => ({
 });
 async function tokenFor(zone: string, { validFor = '1h', pem = PEM, scope = ['cp'] } = {}): Promise<string> {
   const { clock, entropy } = global;
-  const ports = { crypto: joseCrypto, clock, entropy: { uuid: () => ID, random: () => entropy.random() } };
+  const ports = { crypto: nodeCrypto, clock, entropy: { uuid: () => ID, random: () => entropy.random() } };
   return signOffline('zone', { zone, scope, validFor }, { kid: '1', pem }, ports);
 }
 /** Opens a stream that says one word at once, and waits until it is let in or not. */

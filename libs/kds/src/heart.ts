@@ -51,7 +51,7 @@ export class Heart {
     const pulse: Pulse = { send, heard: clock.mono(), said: ZoneReport.fromPartial({}), isOver: false };
     const life = lifeOf(hello);
     this.#pulses.set(life, pulse);
-    send.send(this.#reportTo(pulse));
+    send.send(this.#reportTo(pulse, this.#written()));
     this.#cancelBeat ??= clock.after(this.#parts.intervalMs, () => this.#beat());
     return {
       message: (report) => {
@@ -87,13 +87,19 @@ export class Heart {
   #beat(): void {
     this.#cancelBeat = undefined;
     if (this.#pulses.size === 0) return;
-    for (const pulse of this.#pulses.values()) pulse.send.send(this.#reportTo(pulse));
+    const written = this.#written();
+    for (const pulse of this.#pulses.values()) pulse.send.send(this.#reportTo(pulse, written));
     this.#cancelBeat = this.#parts.clock.after(this.#parts.intervalMs, () => this.#beat());
   }
 
-  #reportTo({ heard }: Pulse): GlobalReport {
-    const { outbox, clock, intervalMs } = this.#parts;
-    const revisions = Object.fromEntries(outbox.types.map((type) => [type, BigInt(outbox.latest(type))]));
+  /** The revision of the last change of each type. */
+  #written(): GlobalReport['revisions'] {
+    const { outbox } = this.#parts;
+    return Object.fromEntries(outbox.types.map((type) => [type, BigInt(outbox.latest(type))]));
+  }
+
+  #reportTo({ heard }: Pulse, revisions: GlobalReport['revisions']): GlobalReport {
+    const { clock, intervalMs } = this.#parts;
     return GlobalReport.fromPartial({
       revisions,
       interval: durationOf(intervalMs),

@@ -33,7 +33,8 @@ import { Syncer } from './syncer.js';
 import type { Timeline } from './timeline.js';
 import { registerZone, TELL_MS, ZoneInsights } from './zone-insights.js';
 import { type CountedTokens, ZoneMemory } from './zone-memory.js';
-import { statusAsTold, type ZoneStatus, zoneStatus } from './zone-status.js';
+import { ZoneStandings } from './zone-standings.js';
+import type { ZoneStatus } from './zone-status.js';
 
 interface Parts {
   readonly manager: ResourceManager;
@@ -65,6 +66,7 @@ export class KdsServer implements KdsEndpoint {
   readonly #insights: ZoneInsights;
   readonly #heart: Heart;
   readonly #streams: OpenStreams;
+  readonly #standings: ZoneStandings;
   readonly #memory = new ZoneMemory();
 
   constructor(parts: Parts) {
@@ -82,6 +84,14 @@ export class KdsServer implements KdsEndpoint {
       isConnected: (hello) => this.#streams.has(hello),
     });
     this.#streams = new OpenStreams({ ...parts, heart: this.#heart, told: (zone) => this.#insights.told(zone) });
+    this.#standings = new ZoneStandings({
+      ...{ ...parts, insights: this.#insights },
+      ...{ heart: this.#heart, streams: this.#streams, memory: this.#memory },
+    });
+    // After the streams, which end those of a zone that is gone and tell of it.
+    parts.view.onChange(({ entries }) => {
+      for (const { key, resource } of entries) if (key.type === 'Zone' && !resource) this.#forget(key.name);
+    });
     parts.insights.onChange(({ entries }) => {
       for (const { key } of entries) if (key.type === 'ZoneInsight') this.#streams.settle(key.name);
     });
@@ -117,8 +127,8 @@ export class KdsServer implements KdsEndpoint {
         if (what === 'applied') this.#memory.acknowledged(zone, type, revision);
       },
       ended: (reason) => {
+        this.#standings.left(zone);
         this.#streams.delete(stream);
-        this.#memory.left(zone, clock.wall());
         this.#insights.closed(zone, subscription);
         log.info('zone disconnected', { zone, reason: reason?.message ?? 'the zone ended the stream' });
       },
@@ -189,10 +199,7 @@ export class KdsServer implements KdsEndpoint {
 
   /** Whether a zone has what is sent of a resource now; undefined when nobody knows, or nothing of it is sent. */
   has(zone: string, key: ResourceKey): boolean | undefined {
-    const changedAt = this.#parts.outbox.changedAt(key);
-    const applied = this.#statusOf({ name: zone, spec: {} }).types.find(({ type }) => type === key.type)?.applied;
-    const known = applied ?? this.#memory.applied(zone, key.type);
-    return changedAt === undefined || known === undefined ? undefined : known >= changedAt;
+    return this.#standings.has(zone, key);
   }
 
   /** What a zone last told of the tokens that it issued; undefined when it told nothing. */
@@ -202,27 +209,7 @@ export class KdsServer implements KdsEndpoint {
 
   /** How each zone that is known stands. */
   zones(): ZoneStatus[] {
-    return this.#parts.view.list('Zone').map((zone) => this.#statusOf(zone));
-  }
-
-  #statusOf({ name, spec }: { readonly name: string; readonly spec: { readonly enabled?: unknown } }): ZoneStatus {
-    const newest = this.#streams.newest(name);
-    const told = newest ? undefined : this.#insights.told(name);
-    if (told) return statusAsTold(told, this.#heart.staleAfterMs);
-    return zoneStatus({
-      zone: name,
-      enabled: spec.enabled !== false,
-      now: this.#parts.clock.wall(),
-      staleAfterMs: this.#heart.staleAfterMs,
-      lastSeen: this.#memory.lastSeen(name) ?? this.#insights.lastSeen(name),
-      connection: newest && {
-        since: newest.since,
-        program: newest.hello.instanceId === '' ? 'kuma' : 'koguma',
-        types: newest.sender?.report() ?? [],
-        heard: this.#heart.heardFrom(newest.hello),
-        silentMs: this.#streams.silentMs(newest),
-      },
-    });
+    return this.#standings.all();
   }
 
   /** Whoever asks another replica is told the same. */
@@ -233,7 +220,11 @@ export class KdsServer implements KdsEndpoint {
       for (const zone of view.list('Zone')) {
         const { hello, since } = this.#streams.newest(zone.name) ?? {};
         if (hello)
-          this.#insights.tell(zone.name, { ...this.#statusOf(zone) }, { storeId: hello.storeId, since: since ?? 0 });
+          this.#insights.tell(
+            zone.name,
+            { ...this.#standings.of(zone.name) },
+            { storeId: hello.storeId, since: since ?? 0 },
+          );
       }
     }
   }
@@ -245,6 +236,12 @@ export class KdsServer implements KdsEndpoint {
     const stream: OpenStream = { hello, since: clock.wall(), lastSign: clock.mono(), ...sender, end };
     this.#streams.add(stream);
     return stream;
+  }
+
+  /** The next zone of that name is another one. */
+  #forget(zone: string): void {
+    this.#memory.forget(zone);
+    this.#insights.forget(zone);
   }
 
   #admitted(hello: Hello): Hello {

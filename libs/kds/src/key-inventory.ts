@@ -1,4 +1,14 @@
-import { type Auth, type StoredKey, TOKEN_KINDS, type TokenKind, type TokenKindName, tokenKind } from '@koguma/auth';
+import {
+  type Auth,
+  isTokenKind,
+  type KeyName,
+  type StaticKey,
+  type StoredKey,
+  TOKEN_KINDS,
+  type TokenKind,
+  type TokenKindName,
+  tokenKind,
+} from '@koguma/auth';
 import { parseRfc3339, rfc3339 } from '@koguma/core';
 import {
   insightOf,
@@ -40,14 +50,19 @@ interface CountedTokens {
 /** One key, and all that depends on it. */
 export interface InventoriedKey {
   readonly kind: TokenKindName;
+  /** '' for kinds whose keys are in no mesh; `*` for a configured key that is good for every mesh. */
   readonly mesh: string;
-  /** The secret that holds it. */
-  readonly name: string;
+  /** Where it is kept: synced and rotated as a secret, or configured on this control plane alone. */
+  readonly source: 'secret' | 'configuration';
+  /** For people: `GlobalSecret "zone-token-signing-key-1"`, or its place in the configuration. */
+  readonly foundIn: string;
+  /** The secret that holds it; null for one that is configured, as all that only secrets have. */
+  readonly name: string | null;
   readonly kid: string;
-  readonly serial: number;
+  readonly serial: number | null;
   /** RFC 7638, SHA-256. */
   readonly thumbprint: string;
-  readonly createdAt: string;
+  readonly createdAt: string | null;
   readonly phase: StoredKey['phase'];
   readonly half: 'private' | 'public';
   /** Whether tokens of its kind are signed with it now. */
@@ -56,11 +71,12 @@ export interface InventoriedKey {
   /** On global, for keys that cross. */
   readonly zones: readonly KeyInZone[];
   readonly proxies: readonly KeyUser[];
+  /** By control planes: none for a configured key, with which they sign nothing. */
   readonly tokens: readonly CountedTokens[];
 }
 
 interface Parts {
-  readonly auth: Pick<Auth, 'keys' | 'issued'>;
+  readonly auth: Pick<Auth, 'keys' | 'staticKeys' | 'issued'>;
   readonly view: ResourceView;
   readonly manager: Pick<ResourceManager, 'list'>;
   /** `global`, or the zone's name. */
@@ -69,15 +85,22 @@ interface Parts {
   readonly kds?: Pick<KdsServer, 'zones' | 'has' | 'counted'>;
 }
 
+/** Who showed a token of which key. */
+interface Shown extends KeyName {
+  readonly user: KeyUser;
+}
+
 interface Credential {
   readonly kind?: unknown;
   readonly kid?: unknown;
   readonly expiresAt?: unknown;
 }
 
+/** Of a configured key that is good for all of them. */
+const EVERY_MESH = '*';
 const PROXIES = ['Dataplane', 'ZoneIngress', 'ZoneEgress'] as const;
 
-/** For `GET /koguma/keys`: every key, by kind, mesh and serial, who has it, and what would end with it. */
+/** For `GET /koguma/keys`: every key, by kind, mesh and serial, then those that are configured: who has it, and what would end with it. */
 export class KeyInventory {
   readonly #parts: Parts;
 
@@ -97,15 +120,11 @@ export class KeyInventory {
       const signer = auth.keys.latest(kind, mesh);
       return auth.keys.list(kind, mesh).map((key) => this.#describe(key, key === signer, users, zones));
     });
-    return { controlPlane, keys };
+    const configured = auth.staticKeys.map((key) => describeConfigured(key, users));
+    return { controlPlane, keys: [...keys, ...configured] };
   }
 
-  #describe(
-    key: StoredKey,
-    signs: boolean,
-    users: ReadonlyMap<string, readonly KeyUser[]>,
-    zones: readonly ZoneStatus[],
-  ): InventoriedKey {
+  #describe(key: StoredKey, signs: boolean, users: readonly Shown[], zones: readonly ZoneStatus[]): InventoriedKey {
     const { kind, mesh, kid, serial, phase, creationTime } = key;
     const { crossing, secretType, signingKeyPrefix, publicKeyPrefix } = tokenKind(kind);
     const half = key.key.isPrivate ? 'private' : 'public';
@@ -113,11 +132,11 @@ export class KeyInventory {
     const name = `${prefix}-${kid}`;
     const crosses = crossing !== 'never';
     return {
-      ...{ kind, mesh, name, kid, serial, phase, half, signs, crossing },
+      ...{ kind, mesh, source: 'secret', foundIn: key.foundIn, name, kid, serial, phase, half, signs, crossing },
       thumbprint: key.key.thumbprint,
       createdAt: rfc3339(creationTime),
       zones: crosses ? zones.map((zone) => this.#inZone(zone, { type: secretType, mesh, name })) : [],
-      proxies: users.get(userName(kind, mesh, kid)) ?? [],
+      proxies: usersOf(key, users),
       tokens: this.#tokens(key, crosses ? zones : []),
     };
   }
@@ -149,26 +168,36 @@ export class KeyInventory {
     ];
   }
 
-  /** Connected proxies by the key that signed what they showed. */
-  async #users(): Promise<Map<string, KeyUser[]>> {
+  /** Connected proxies, and the key that signed what they showed. */
+  async #users(): Promise<Shown[]> {
     const { manager, view, controlPlane } = this.#parts;
-    const users = new Map<string, KeyUser[]>();
+    const users: Shown[] = [];
     for (const type of PROXIES) {
       for (const { mesh, name, spec } of await manager.list(insightOf(type) as ResourceType)) {
         const { kind, kid, expiresAt } = credentialIn(spec);
-        if (typeof kid !== 'string' || typeof kind !== 'string' || !isConnected(spec)) continue;
+        if (typeof kid !== 'string' || typeof kind !== 'string' || !isTokenKind(kind) || !isConnected(spec)) continue;
         const labels = view.get({ type, mesh, name })?.labels ?? {};
-        const key = userName(kind, mesh, kid);
         const user = {
           zone: labels[LABEL.zone] ?? controlPlane,
           ...{ type, mesh, name: labels[LABEL.displayName] ?? name },
           expiresAt: typeof expiresAt === 'string' ? expiresAt : null,
         };
-        users.set(key, [...(users.get(key) ?? []), user]);
+        users.push({ kind, mesh, kid, user });
       }
     }
     return users;
   }
+}
+
+/** A key that only this control plane knows, for tokens that are signed elsewhere. */
+function describeConfigured({ kind, mesh, kid, key, foundIn }: StaticKey, users: readonly Shown[]): InventoriedKey {
+  const scope = tokenKind(kind).secretType === 'Secret' ? (mesh ?? EVERY_MESH) : '';
+  const proxies = usersOf({ kind, mesh: scope, kid }, users);
+  return {
+    ...{ kind, mesh: scope, source: 'configuration', foundIn, name: null, kid, serial: null, proxies },
+    ...{ thumbprint: key.thumbprint, createdAt: null, phase: 'active', half: 'public', signs: false },
+    ...{ crossing: 'never', zones: [], tokens: [] },
+  };
 }
 
 function counted(
@@ -192,6 +221,8 @@ function isConnected({ subscriptions }: Resource['spec']): boolean {
 }
 
 /** Zone proxies are in no mesh, as the keys that sign their tokens. */
-function userName(kind: string, mesh: string, kid: string): string {
-  return `${kind}/${mesh}/${kid}`;
+function usersOf({ kind, mesh, kid }: KeyName, shown: readonly Shown[]): KeyUser[] {
+  return shown
+    .filter((one) => one.kind === kind && one.kid === kid && (mesh === EVERY_MESH || one.mesh === mesh))
+    .map(({ user }) => user);
 }

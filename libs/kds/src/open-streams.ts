@@ -36,7 +36,8 @@ interface HealthCheck {
 /** The streams of all zones that global has open: who may open one, and when one is ended from here. */
 export class OpenStreams {
   readonly #parts: Parts;
-  readonly #streams = new Set<OpenStream>();
+  /** By zone, oldest first. */
+  readonly #streams = new Map<string, Set<OpenStream>>();
   /** Zones that are written down, for as long as they are. */
   readonly #registered = new Set<string>();
 
@@ -56,9 +57,7 @@ export class OpenStreams {
    */
   claim(hello: Hello): void {
     const { heart, log } = this.#parts;
-    const others = [...this.#streams].filter(
-      (stream) => stream.hello.zone === hello.zone && stream.hello.instanceId !== hello.instanceId,
-    );
+    const others = this.#of(hello.zone).filter((stream) => stream.hello.instanceId !== hello.instanceId);
     const silent = others.filter((stream) => (this.silentMs(stream) ?? 0) >= heart.staleAfterMs);
     const holder = others.find((stream) => !silent.includes(stream) && isForeign(stream.hello, hello));
     const elsewhere = this.#ownerElsewhere(hello.zone);
@@ -79,13 +78,13 @@ export class OpenStreams {
    */
   supersede({ hello: { zone, storeId } }: OpenStream): void {
     const reason = new ControlPlaneError('unavailable', 'a newer connection of the zone is there');
-    const ofZone = [...this.#streams].filter(({ hello, sender }) => !sender && hello.zone === zone);
+    const ofZone = this.#of(zone).filter(({ sender }) => !sender);
     for (const { hello, end } of ofZone.slice(0, -1)) if (storeId !== '' && hello.storeId === storeId) end(reason);
   }
 
   /**
    * How long ago a stream's control plane was last heard: by its heartbeat or, before that has begun, since it came or
-   * said that it lives. Undefined for a plain Kuma, which has no heartbeat.
+   * said that it lives: its link may carry one way only. Undefined for a plain Kuma, which has no heartbeat.
    */
   silentMs({ hello, lastSign }: OpenStream): number | undefined {
     const { heart, clock } = this.#parts;
@@ -94,21 +93,24 @@ export class OpenStreams {
   }
 
   get size(): number {
-    return this.#streams.size;
+    return this.#all().length;
   }
 
   add(stream: OpenStream): void {
-    this.#streams.add(stream);
+    const { zone } = stream.hello;
+    this.#streams.set(zone, (this.#streams.get(zone) ?? new Set()).add(stream));
   }
 
   delete(stream: OpenStream): void {
-    this.#streams.delete(stream);
+    const { zone } = stream.hello;
+    const streams = this.#streams.get(zone);
+    if (streams?.delete(stream) && streams.size === 0) this.#streams.delete(zone);
     this.#parts.heart.left(stream.hello);
   }
 
   /** Whether that control plane has a stream open. */
   has({ zone, instanceId }: Hello): boolean {
-    return [...this.#streams].some(({ hello }) => hello.zone === zone && hello.instanceId === instanceId);
+    return this.#of(zone).some(({ hello }) => hello.instanceId === instanceId);
   }
 
   /**
@@ -118,9 +120,9 @@ export class OpenStreams {
   settle(zone: string): void {
     const elsewhere = this.#ownerElsewhere(zone);
     if (!elsewhere) return;
-    for (const stream of [...this.#streams]) {
+    for (const stream of this.#of(zone)) {
       const { hello, since } = stream;
-      if (hello.zone !== zone || since < elsewhere.since || !isForeign(elsewhere, hello)) continue;
+      if (since < elsewhere.since || !isForeign(elsewhere, hello)) continue;
       this.#parts.log.warn('two control planes have the name of a zone, the later one is ended', { zone });
       stream.end(nameIsTaken(hello));
     }
@@ -133,18 +135,17 @@ export class OpenStreams {
 
   /** The newest stream that carries what a zone gets; undefined when it has none. */
   newest(zone: string): OpenStream | undefined {
-    return [...this.#streams].findLast(({ hello, sender }) => sender && hello.zone === zone);
+    return this.#of(zone).findLast(({ sender }) => sender);
   }
 
   /** The control plane of these streams said that it lives. */
   signOf({ zone, instanceId }: Hello): void {
-    for (const stream of this.#streams)
-      if (stream.hello.zone === zone && stream.hello.instanceId === instanceId)
-        stream.lastSign = this.#parts.clock.mono();
+    for (const stream of this.#of(zone))
+      if (stream.hello.instanceId === instanceId) stream.lastSign = this.#parts.clock.mono();
   }
 
   endAll(reason: ControlPlaneError): void {
-    for (const stream of [...this.#streams]) stream.end(reason);
+    for (const stream of this.#all()) stream.end(reason);
   }
 
   /** Kuma's ZoneWatch: a zone that promised to say that it lives, and does not, has to dial again. */
@@ -153,12 +154,20 @@ export class OpenStreams {
     const silent = new ControlPlaneError('unavailable', 'the zone did not say in time that it lives');
     while (!signal.aborted) {
       await sleep(clock, pollInterval, signal);
-      for (const stream of [...this.#streams]) {
+      for (const stream of this.#all()) {
         if (!stream.hello.features.includes(PINGS) || clock.mono() - stream.lastSign <= timeout) continue;
         log.warn('a zone is silent, its stream is ended', { zone: stream.hello.zone });
         stream.end(silent);
       }
     }
+  }
+
+  #of(zone: string): OpenStream[] {
+    return [...(this.#streams.get(zone) ?? [])];
+  }
+
+  #all(): OpenStream[] {
+    return [...this.#streams.values()].flatMap((streams) => [...streams]);
   }
 
   /** Undefined also when nothing is heard of it any more: then it does not have the name. */
@@ -175,7 +184,7 @@ export class OpenStreams {
     for (const zone of this.#registered) {
       if (view.get({ type: 'Zone', mesh: '', name: zone })) continue;
       this.#registered.delete(zone);
-      const streams = [...this.#streams].filter(({ hello }) => hello.zone === zone);
+      const streams = this.#of(zone);
       if (streams.length > 0) log.warn('a connected zone was deleted, its streams are ended', { zone });
       for (const stream of streams)
         stream.end(new ControlPlaneError('unavailable', `Zone ${JSON.stringify(zone)} was deleted on global`));

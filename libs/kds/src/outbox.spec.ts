@@ -1,4 +1,4 @@
-import { joseCrypto, secretSpec } from '@koguma/auth';
+import { nodeCrypto, secretSpec } from '@koguma/auth';
 import { SILENT } from '@koguma/core';
 import type { Draft } from '@koguma/resources';
 import fc from 'fast-check';
@@ -36,6 +36,22 @@ describe('the outbox', () => {
     });
   });
 
+  it('remembers what is gone for as long as somebody may not have been told, and no longer', async () => {
+    let from = outbox.latest('GlobalSecret');
+    outbox.follow({ changed: () => undefined, from: () => from });
+    const early = from;
+    const told = () => namesIn(outbox.response('GlobalSecret', early).bytes).removed;
+    const comeAndGo = async (name: string) => {
+      await putSecret(global, name, 'a', { 'kuma.io/kds-sync': 'enabled' });
+      await deleteSecret(global, name);
+    };
+    for (const name of ['one', 'two']) await comeAndGo(name);
+    expect(told()).toEqual(['one.', 'two.']);
+    from = outbox.latest('GlobalSecret');
+    await comeAndGo('three');
+    expect(told()).toEqual(['three.']);
+  });
+
   it('writes a change once: zones that start from the same revision get the same bytes', async () => {
     const from = outbox.latest('GlobalSecret');
     await putSecret(global, LIST, 'a');
@@ -62,7 +78,7 @@ describe('the outbox', () => {
     await putSecret(global, LIST, 'a');
     const before = outbox.latest('GlobalSecret');
     const heard: unknown[] = [];
-    outbox.onChange((types) => heard.push(types));
+    outbox.follow({ changed: (types) => void heard.push(types), from: () => undefined });
     await putSecret(global, LIST, 'a');
     await putSecret(global, 'user-token-revocations', 'b');
     await putSecret(global, 'stays-at-home', 'c');
@@ -71,7 +87,7 @@ describe('the outbox', () => {
 
   it('sends of a zone token key the public half, under the public name, and takes it back with the key', async () => {
     const from = outbox.latest('GlobalSecret');
-    const { pem, publicPem } = await joseCrypto.makeKey();
+    const { pem, publicPem } = await nodeCrypto.makeKey();
     await putSecret(global, 'zone-token-signing-key-3', pem);
     const { bytes } = outbox.response('GlobalSecret', from);
     expect(namesIn(bytes).sent).toEqual(['zone-token-signing-public-key-3.']);

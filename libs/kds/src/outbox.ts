@@ -1,4 +1,4 @@
-import type { Log } from '@koguma/core';
+import { type Cancel, type Log, onBehalfOf } from '@koguma/core';
 import {
   describe,
   type Entry,
@@ -76,6 +76,14 @@ interface Parts {
   readonly log: Log;
 }
 
+/** Somebody who is sent what is in an outbox. */
+export interface Reader {
+  /** Told of the types that changed, after the outbox holds the change. */
+  changed(types: readonly ResourceType[]): void;
+  /** The oldest revision from which it may still ask to be brought on; undefined while it asks for nothing of a type. */
+  from(type: ResourceType): number | undefined;
+}
+
 /** Of what many asked for at once not everybody is named. */
 const MOST_REQUESTS = 20;
 
@@ -89,7 +97,7 @@ export const FROM_NOTHING = -1;
 export class Outbox {
   readonly #parts: Parts;
   readonly #shelves = new Map<ResourceType, Shelf>();
-  readonly #listeners = new Set<(changed: readonly ResourceType[]) => void>();
+  readonly #readers = new Set<Reader>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -103,7 +111,7 @@ export class Outbox {
       this.#replaceAll(source, source.revision.n);
       source.onChange(({ reset, entries, revision }) => {
         const changed = reset ? this.#replaceAll(source, revision.n) : this.#follow(entries, revision.n);
-        if (changed.length > 0) for (const listener of this.#listeners) listener(changed);
+        if (changed.length > 0) for (const reader of this.#readers) reader.changed(changed);
       });
     }
   }
@@ -144,6 +152,7 @@ export class Outbox {
       from === FROM_NOTHING ? [] : items.map(({ request }) => request),
     );
     shelf.responses.set(from, response);
+    if (from !== FROM_NOTHING) this.#tell(type, response);
     return response;
   }
 
@@ -170,10 +179,15 @@ export class Outbox {
     return told.length === 0 ? undefined : told.join('; ');
   }
 
-  /** Calls `listener` with the types that changed, after the outbox holds the change. */
-  onChange(listener: (changed: readonly ResourceType[]) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  /** Tells a reader of changes, and keeps for it what is gone since the revision that it is at. Returns what ends that. */
+  follow(reader: Reader): Cancel {
+    this.#readers.add(reader);
+    return () => this.#readers.delete(reader);
+  }
+
+  /** Once for all who get it: with a thousand peers there would be nothing else in the log. */
+  #tell(type: ResourceType, { to: revision, requests }: EncodedResponse): void {
+    if (!isInsight(type)) onBehalfOf(requests, () => this.#parts.log.info('sent', { type, revision }));
   }
 
   #encodeResponse(
@@ -226,10 +240,17 @@ export class Outbox {
     for (const type of changed) {
       const shelf = this.#shelf(type);
       this.#keepBack(type, shelf, revision);
+      this.#forget(type, shelf);
       shelf.latest = revision;
       shelf.responses.clear();
     }
     return [...changed];
+  }
+
+  /** What was gone before the last change, and every reader was told of: names come and go without end. */
+  #forget(type: ResourceType, { items, latest }: Shelf): void {
+    const oldest = Math.min(latest, ...[...this.#readers].map((reader) => reader.from(type) ?? latest));
+    for (const [name, { resource, at }] of items) if (!resource && at <= oldest) items.delete(name);
   }
 
   /** Without what does not fit into one message the others still go, and what is kept back goes as soon as it fits. */

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
 import { Sender } from './sender.js';
 import { Subscription } from './subscription.js';
-import { type End, end, LIST, namesIn, outboxOf, putSecret } from './two-ends.contract.js';
+import { deleteSecret, type End, end, LIST, namesIn, outboxOf, putSecret } from './two-ends.contract.js';
 
 let global: End;
 let sent: Uint8Array[];
@@ -84,6 +84,25 @@ describe('a zone’s stream on global', () => {
     expect(namesIn(sent.at(-1) as Uint8Array).sent).toEqual([`${LIST}.`, 'zone-ingress-token-revocations.']);
     acknowledge();
     expect(progress()).toMatchObject({ applied: global.view.revision.n, lastError: null });
+  });
+
+  it('tells a zone that was slow, or refused, of all that went away meanwhile', async () => {
+    const mine = { 'kuma.io/kds-sync': 'enabled' };
+    const names = Array.from({ length: 250 }, (_, n) => `passing-${n}`);
+    for (const name of names) await putSecret(global, name, 'a', mine);
+    subscribe();
+    acknowledge();
+    await putSecret(global, LIST, 'a');
+    for (const name of names) await deleteSecret(global, name);
+    acknowledge();
+    expect(namesIn(sent.at(-1) as Uint8Array).removed).toHaveLength(names.length);
+    await putSecret(global, LIST, 'b');
+    refuse('it is bad');
+    await putSecret(global, LIST, 'c');
+    acknowledge();
+    acknowledge();
+    global.clock.step();
+    expect(namesIn(sent.at(-1) as Uint8Array).removed).toHaveLength(names.length);
   });
 
   it('waits longer each time that a zone refuses', async () => {

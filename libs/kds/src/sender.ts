@@ -10,7 +10,7 @@ import {
   rfc3339,
   UNOBSERVED,
 } from '@koguma/core';
-import { isInsight, type ResourceType } from '@koguma/resources';
+import type { ResourceType } from '@koguma/resources';
 import type { DeltaDiscoveryRequest } from './gen/envoy/service/discovery/v3/discovery.js';
 import type { StreamIn, StreamOut } from './link.js';
 import { type EncodedResponse, FROM_NOTHING, type Outbox } from './outbox.js';
@@ -97,8 +97,11 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#unsubscribe = parts.outbox.onChange((changed) => {
-      for (const type of changed) this.#written(type);
+    this.#unsubscribe = parts.outbox.follow({
+      changed: (types) => {
+        for (const type of types) this.#written(type);
+      },
+      from: (type) => startOf(this.#types.get(type)),
     });
   }
 
@@ -197,10 +200,9 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
 
   /** From the sending of a response until it was answered. */
   #watched(type: ResourceType, { to: revision, requests }: EncodedResponse): InFlight['over'] {
-    const { peer, log, observer = UNOBSERVED } = this.#parts;
+    const { peer, observer = UNOBSERVED } = this.#parts;
     let over: InFlight['over'] = () => undefined;
     onBehalfOf(requests, () => {
-      if (!isInsight(type)) log.info('sent', { peer, type, revision });
       void observer.step(
         'kds send',
         { peer, type, revision },
@@ -252,6 +254,13 @@ export class Sender implements StreamIn<DeltaDiscoveryRequest> {
       this.#pump(type, progress);
     });
   }
+}
+
+/** From where on a peer that has not answered yet, or has refused something, is sent again what it lacks. */
+function startOf(progress: Progress | undefined): number | undefined {
+  if (!progress) return undefined;
+  const { sent, inFlight, refusedSince } = progress;
+  return Math.min(inFlight?.from ?? sent, refusedSince ?? sent);
 }
 
 /** How old something is, and since when. @param since on `mono`; undefined for what is not old */

@@ -1,4 +1,4 @@
-import { joseCrypto, type Secret, secretSpec, secretText } from '@koguma/auth';
+import { nodeCrypto, type Secret, secretSpec, secretText } from '@koguma/auth';
 import { SILENT } from '@koguma/core';
 import { LABEL } from '@koguma/resources';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -49,7 +49,7 @@ describe('applying what global sends', () => {
   });
 
   it('keeps the old value of what it refuses, names it, and takes the rest', async () => {
-    const { pem } = await joseCrypto.makeKey();
+    const { pem } = await nodeCrypto.makeKey();
     await apply([secret('zone-ingress-token-signing-key-1', pem), secret(LIST, 'a')]);
     const refused = await apply([secret('zone-ingress-token-signing-key-1', 'not a key'), secret(LIST, 'b')], {
       replace: true,

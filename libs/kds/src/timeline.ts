@@ -36,10 +36,22 @@ interface Parts {
   readonly zones: () => readonly string[];
 }
 
-/** On `mono`. */
+/** When a zone was sent a write, and had applied it, on `mono`. */
 interface Reached {
   sent?: number;
   applied?: number;
+}
+
+/** One change of a type, which many subjects may have come with. */
+interface Write {
+  readonly revision: number;
+  readonly zones: Map<string, Reached>;
+  /** How many of the subjects are remembered. */
+  subjects: number;
+}
+
+/** What was felt of a subject in a zone, on `mono`. */
+interface Felt {
   firstRefusal?: number | undefined;
   lastClosed?: number | undefined;
   closed?: number;
@@ -49,9 +61,9 @@ interface Entry {
   readonly subject: TraceSubject;
   readonly written: number;
   readonly writtenAt: string;
-  readonly revision: number;
   readonly type: ResourceType;
-  readonly zones: Map<string, Reached>;
+  readonly write: Write;
+  readonly zones: Map<string, Felt>;
 }
 
 /** As many as traces are remembered. */
@@ -64,6 +76,8 @@ const REMEMBERED = 200;
 export class Timeline {
   readonly #parts: Parts;
   readonly #entries = new Map<string, Entry>();
+  /** Of the remembered subjects, by rising revision. */
+  readonly #writes = new Map<ResourceType, Write[]>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -76,10 +90,13 @@ export class Timeline {
   /** What a zone was sent, or has acknowledged, up to a revision. */
   reached(zone: string, type: ResourceType, what: 'sent' | 'applied', revision: number): void {
     const now = this.#parts.clock.mono();
-    for (const entry of this.#entries.values()) {
-      if (entry.type !== type || entry.revision > revision) continue;
-      const reached = this.#in(entry, zone);
-      reached[what] ??= now;
+    const writes = this.#writes.get(type) ?? [];
+    for (let at = writes.length - 1; at >= 0; at--) {
+      const write = writes[at] as Write;
+      if (write.revision > revision) continue;
+      const reached = inZone(write.zones, zone);
+      if (reached[what] !== undefined) return; // and so have all before it
+      reached[what] = now;
     }
   }
 
@@ -89,12 +106,12 @@ export class Timeline {
     for (const { kind, mesh, of, id, firstRefusal, lastClosed, closed } of traces) {
       const entry = this.#entries.get(traceName({ kind, mesh, of, id } as TraceSubject));
       if (!entry) continue;
-      const reached = this.#in(entry, zone);
+      const felt = inZone(entry.zones, zone);
       // What is told again after a lost link is told of the same moment; what was before the write is of an earlier one.
       const at = (ago: typeof firstRefusal) => (ago === undefined ? undefined : now - millisecondsOf(ago));
       const [refusal, end] = [at(firstRefusal), at(lastClosed)];
-      if (refusal !== undefined && refusal >= entry.written) reached.firstRefusal ??= refusal;
-      if (end !== undefined && end >= entry.written) [reached.lastClosed, reached.closed] = [end, closed];
+      if (refusal !== undefined && refusal >= entry.written) felt.firstRefusal ??= refusal;
+      if (end !== undefined && end >= entry.written) [felt.lastClosed, felt.closed] = [end, closed];
     }
   }
 
@@ -113,30 +130,45 @@ export class Timeline {
     const { clock, view } = this.#parts;
     const name = traceName(trace);
     const { of, kind, mesh, id } = trace;
-    this.#entries.delete(name);
+    const type = tokenKind(kind).secretType;
+    this.#forget(name);
     this.#entries.set(name, {
       subject: { of, kind, mesh, id },
       written: trace.applied,
       writtenAt: rfc3339(Math.round(clock.wall())),
-      revision: view.revision.n,
-      type: tokenKind(kind).secretType,
+      type,
+      write: this.#writeAt(type, view.revision.n),
       zones: new Map(),
     });
     const [oldest] = this.#entries.keys();
-    if (this.#entries.size > REMEMBERED && oldest !== undefined) this.#entries.delete(oldest);
+    if (this.#entries.size > REMEMBERED && oldest !== undefined) this.#forget(oldest);
   }
 
-  #in({ zones }: Entry, zone: string): Reached {
-    const reached = zones.get(zone) ?? {};
-    zones.set(zone, reached);
-    return reached;
+  #writeAt(type: ResourceType, revision: number): Write {
+    const writes = this.#writes.get(type) ?? [];
+    this.#writes.set(type, writes);
+    const last = writes.at(-1);
+    const write = last?.revision === revision ? last : { revision, zones: new Map(), subjects: 0 };
+    if (write !== last) writes.push(write);
+    write.subjects++;
+    return write;
   }
 
-  #travel({ subject, written, writtenAt, revision, zones }: Entry): Travel {
+  #forget(name: string): void {
+    const { type, write } = this.#entries.get(name) ?? {};
+    this.#entries.delete(name);
+    if (!type || !write || --write.subjects > 0) return;
+    this.#writes.set(
+      type,
+      (this.#writes.get(type) ?? []).filter((one) => one !== write),
+    );
+  }
+
+  #travel({ subject, written, writtenAt, write, zones }: Entry): Travel {
     const here = this.#parts.traces.list().find((trace) => traceName(trace) === traceName(subject));
-    const names = [...new Set([...this.#parts.zones(), ...zones.keys()])].sort();
+    const names = [...new Set([...this.#parts.zones(), ...write.zones.keys(), ...zones.keys()])].sort();
     const since = (at: number | undefined) => (at === undefined ? null : Math.max(0, round(at - written)));
-    const row = (controlPlane: string, reached: Reached): Milestones => ({
+    const row = (controlPlane: string, reached: Reached & Felt): Milestones => ({
       controlPlane,
       sent: since(reached.sent),
       applied: since(reached.applied),
@@ -147,10 +179,17 @@ export class Timeline {
     const { firstRefusal, lastClosed, closed = 0 } = here ?? {};
     const milestones = [
       row(this.#parts.controlPlane, { applied: written, firstRefusal, lastClosed, closed }),
-      ...names.map((name) => row(name, zones.get(name) ?? {})),
+      ...names.map((name) => row(name, { ...write.zones.get(name), ...zones.get(name) })),
     ];
-    return { ...subject, name: secretOf(subject), writtenAt, revision, milestones };
+    return { ...subject, name: secretOf(subject), writtenAt, revision: write.revision, milestones };
   }
+}
+
+/** What is known of a zone, to be added to. */
+function inZone<V extends Reached | Felt>(zones: Map<string, V>, zone: string): V {
+  const known = zones.get(zone) ?? ({} as V);
+  zones.set(zone, known);
+  return known;
 }
 
 /** The secret that a subject is written in. */

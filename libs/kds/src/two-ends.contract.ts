@@ -1,4 +1,4 @@
-import { Auth, joseCrypto, secretSpec } from '@koguma/auth';
+import { Auth, nodeCrypto, secretSpec } from '@koguma/auth';
 import { type Log, SeededEntropy, SILENT, Tasks, VirtualClock } from '@koguma/core';
 import { MemoryStore, ResourceManager, ResourceView, type WriteHook } from '@koguma/resources';
 import { DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
@@ -41,12 +41,12 @@ export function checksOf({ view, clock, entropy }: End): readonly WriteHook[] {
     localhostIsAdmin: false,
     bootstrapAdminToken: false,
   };
-  return new Auth({ view, crypto: joseCrypto, clock, entropy, log: SILENT, settings, federated: true }).writeHooks;
+  return new Auth({ view, crypto: nodeCrypto, clock, entropy, log: SILENT, settings, federated: true }).writeHooks;
 }
 
 /** What global has for zones. @param limit bytes of the largest message; Kuma's when left out */
 export function outboxOf({ view }: End, limit = 10_485_760, log: Log = SILENT): Outbox {
-  return new Outbox({ view, departures: departuresToZones(joseCrypto.parseKey), limit, log });
+  return new Outbox({ view, departures: departuresToZones(nodeCrypto.parseKey), limit, log });
 }
 
 export function putSecret(at: End, name: string, text: string, labels: Record<string, string> = {}) {

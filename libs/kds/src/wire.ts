@@ -1,4 +1,5 @@
 import { sha256 } from '@koguma/core';
+import type { Duration } from '@koguma/protobuf';
 import {
   type ConfigSpec,
   RESOURCE_TYPES,
@@ -9,7 +10,6 @@ import {
   type Spec,
 } from '@koguma/resources';
 import type { Resource as WireResource } from './gen/envoy/service/discovery/v3/discovery.js';
-import type { Duration } from './gen/google/protobuf/duration.js';
 import { Dataplane } from './gen/kuma/mesh/v1alpha1/dataplane.js';
 import { DataplaneInsight } from './gen/kuma/mesh/v1alpha1/dataplane_insight.js';
 import { Mesh } from './gen/kuma/mesh/v1alpha1/mesh.js';

@@ -71,6 +71,11 @@ export class ZoneInsights {
     this.#write(zone, { soon: true });
   }
 
+  /** The zone is not written down any more. */
+  forget(zone: string): void {
+    for (const map of [this.#known, this.#lastCheck, this.#told]) map.delete(zone);
+  }
+
   /** Whether there may be other replicas, which want to be told. */
   get shared(): boolean {
     return this.#parts.insights.shared;
@@ -92,12 +97,12 @@ export class ZoneInsights {
     return { report: koguma.report, ageMs, owner: koguma.owner };
   }
 
-  /** When the last connection of a zone ended, on `wall`, whichever replica had it. */
-  lastSeen(zone: string): number | undefined {
-    const spec = this.#parts.insights.get({ type: 'ZoneInsight', mesh: '', name: zone })?.spec as
-      | ZoneInsightSpec
-      | undefined;
-    const ends = (spec?.subscriptions ?? []).flatMap(({ disconnectTime }) => parseRfc3339(disconnectTime ?? '') ?? []);
+  /** When the last connection of a zone ended that another replica had, or this one before it was started anew; on `wall`. */
+  lastSeenElsewhere(zone: string): number | undefined {
+    const { insights, instanceId } = this.#parts;
+    const spec = insights.get({ type: 'ZoneInsight', mesh: '', name: zone })?.spec as ZoneInsightSpec | undefined;
+    const others = (spec?.subscriptions ?? []).filter(({ globalInstanceId }) => globalInstanceId !== instanceId);
+    const ends = others.flatMap(({ disconnectTime }) => parseRfc3339(disconnectTime ?? '') ?? []);
     return ends.length === 0 ? undefined : Math.max(...ends);
   }
 

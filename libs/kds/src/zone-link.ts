@@ -94,7 +94,7 @@ export class ZoneLink {
     listener(this.#state);
   }
 
-  /** Dials until the signal ends: at once, then after 1 s, 2 s, 4 s … with jitter, from the start again after a good link. */
+  /** Dials until the signal ends: at once, then after the base of the backoff, twice that, and so on, with jitter, from the start again after a good link. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, entropy, backoff, log } = this.#parts;
     let failures = 0;
@@ -205,9 +205,12 @@ export class ZoneLink {
   }
 
   #lost(reason: ControlPlaneError): void {
-    if (this.#state === 'in-sync' || this.#state === 'stale') this.#enter('cut-off', reason.message);
+    const oldSince = this.#state === 'stale' ? this.#since : undefined;
+    if (STATUS[this.#state] !== 'Offline') this.#enter('cut-off', reason.message);
     else if (this.#state === 'connecting') this.#state = 'cut-off'; // since it was lost, not since this try
     if (this.#state !== 'refused') this.#reason = reason.message;
+    // What was old already is not fresh again because its link is over.
+    if (oldSince !== undefined) this.#since = oldSince;
   }
 
   #wasApplied(type: ResourceType, nonce: string, error: string | undefined): void {

@@ -1,5 +1,6 @@
 import type { ResourceType } from '@koguma/resources';
 import type { KeyUse } from './gen/koguma/v1/sync.js';
+import type { LastLink } from './zone-status.js';
 
 /** What a zone said of the tokens that it issues. */
 export interface CountedTokens {
@@ -9,22 +10,22 @@ export interface CountedTokens {
 }
 
 interface Memory {
-  lastSeen?: number;
+  lastLink?: LastLink;
   counted?: CountedTokens;
   readonly applied: Map<ResourceType, number>;
 }
 
-/** What global remembers of zones beyond the end of their links, for as long as it runs. */
+/** What global remembers of zones beyond the end of their links, for as long as it runs and they are written down. */
 export class ZoneMemory {
   readonly #zones = new Map<string, Memory>();
 
-  /** When the last link of a zone ended, on `wall`. */
-  lastSeen(zone: string): number | undefined {
-    return this.#zones.get(zone)?.lastSeen;
+  /** The link of a zone that ended last. */
+  lastLink(zone: string): LastLink | undefined {
+    return this.#zones.get(zone)?.lastLink;
   }
 
-  left(zone: string, wall: number): void {
-    this.#of(zone).lastSeen = wall;
+  left(zone: string, link: LastLink): void {
+    this.#of(zone).lastLink = link;
   }
 
   /** Up to which revision a zone has acknowledged a type; undefined when it never did. */
@@ -42,6 +43,10 @@ export class ZoneMemory {
 
   counts(zone: string, counted: CountedTokens): void {
     this.#of(zone).counted = counted;
+  }
+
+  forget(zone: string): void {
+    this.#zones.delete(zone);
   }
 
   #of(zone: string): Memory {

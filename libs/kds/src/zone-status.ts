@@ -3,6 +3,13 @@ import type { ZoneReport } from './gen/koguma/v1/sync.js';
 import type { TypeReport } from './sender.js';
 import type { Told } from './zone-insights.js';
 
+/** A link that is over. Times are on `wall`, in milliseconds. */
+export interface LastLink {
+  readonly endedAt: number;
+  /** Since when what the zone has may be old: the end of a good link, and an earlier time when it was not good any more. */
+  readonly oldSince: number;
+}
+
 /** What global knows of one zone's link. Times are on `wall`, in milliseconds. */
 interface Facts {
   readonly zone: string;
@@ -10,16 +17,16 @@ interface Facts {
   readonly now: number;
   /** What is heard, or applied, later than this is stale. */
   readonly staleAfterMs: number;
-  /** When the last link of this zone ended; undefined when there was none. */
-  readonly lastSeen: number | undefined;
+  /** The link of this zone that ended last; undefined when there was none. */
+  readonly last: LastLink | undefined;
   readonly connection:
     | {
         readonly since: number;
         readonly program: 'koguma' | 'kuma';
         readonly types: readonly TypeReport[];
-        /** What the zone last said in its heartbeat, and how long ago; a plain Kuma has none. */
-        readonly heard: { readonly report: ZoneReport; readonly silentMs: number } | undefined;
-        /** For how long nothing was heard of it; undefined where nothing is to be expected. */
+        /** What the zone last said in its heartbeat; undefined before the first, and of a plain Kuma. */
+        readonly report: ZoneReport | undefined;
+        /** For how long nothing was heard of a zone that has a heartbeat; undefined of a plain Kuma, which has none. */
         readonly silentMs: number | undefined;
       }
     | undefined;
@@ -53,14 +60,14 @@ interface Reported {
   readonly error: string | null;
 }
 
-export function zoneStatus({ zone, enabled, now, staleAfterMs, lastSeen, connection }: Facts): ZoneStatus {
+export function zoneStatus({ zone, enabled, now, staleAfterMs, last, connection }: Facts): ZoneStatus {
   if (!connection) {
-    const since = lastSeen === undefined ? null : rfc3339(lastSeen);
-    const lagMs = lastSeen === undefined ? null : now - lastSeen;
+    const since = last ? rfc3339(last.endedAt) : null;
+    const lagMs = last ? now - last.oldSince : null;
     return { zone, enabled, state: 'Offline', since, lagMs, reason: null, program: null, heartbeat: null, types: [] };
   }
-  const { types, heard } = connection;
-  const trouble = oldest(now, staleAfterMs, lastSeen, connection);
+  const { types, report, silentMs } = connection;
+  const trouble = oldest(now, staleAfterMs, last, connection);
   return {
     zone,
     enabled,
@@ -69,8 +76,8 @@ export function zoneStatus({ zone, enabled, now, staleAfterMs, lastSeen, connect
     lagMs: Math.round(trouble?.forMs ?? Math.max(0, ...types.map(({ lagMs }) => lagMs))),
     reason: trouble?.reason ?? null,
     program: connection.program,
-    heartbeat: heard ? { heardMsAgo: Math.round(heard.silentMs) } : null,
-    types: types.map((type) => ({ ...type, reported: reportedOf(type, heard?.report) })),
+    heartbeat: report && silentMs !== undefined ? { heardMsAgo: Math.round(silentMs) } : null,
+    types: types.map((type) => ({ ...type, reported: reportedOf(type, report) })),
   };
 }
 
@@ -86,7 +93,7 @@ export function statusAsTold({ report, ageMs }: Told, staleAfterMs: number): Zon
 function oldest(
   now: number,
   staleAfterMs: number,
-  lastSeen: number | undefined,
+  last: LastLink | undefined,
   { since, types, silentMs }: NonNullable<Facts['connection']>,
 ): { readonly forMs: number; readonly reason: string } | undefined {
   const troubles = types.map(({ type, lagMs }) => ({ forMs: lagMs, reason: `${type} is behind` }));
@@ -94,7 +101,7 @@ function oldest(
   const late = troubles.filter(({ forMs }) => forMs >= staleAfterMs);
   // A link that has just begun may not carry both ways, and what was missed while there was none is still missing.
   if (types.length === 0 || types.some(({ applied }) => applied === null))
-    late.push({ forMs: now - (lastSeen ?? since), reason: 'it has not applied everything yet' });
+    late.push({ forMs: now - (last?.oldSince ?? since), reason: 'it has not applied everything yet' });
   return late.sort((a, b) => b.forMs - a.forMs)[0];
 }
 

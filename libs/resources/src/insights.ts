@@ -25,6 +25,9 @@ interface InsightsParts {
 /** How late what other processes know of zones and proxies is known here, in a store that they share. */
 const REFRESH_MS = 2_000;
 
+/** How many are written in one transaction: what people write must not wait until all of a thousand zones are. */
+const AT_ONCE = 50;
+
 /**
  * What is known of zones and proxies and changes all the time: connections, counters, times. Written coalesced and
  * without a revision, and told to listeners as it is written; {@link revision} counts the writes of this process.
@@ -142,11 +145,11 @@ export class Insights {
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     const fences = new Set(pending.map(({ fence }) => fence));
-    for (const fence of fences)
-      await this.#writeBatch(
-        pending.filter((one) => one.fence === fence),
-        fence,
-      );
+    for (const fence of fences) {
+      const batch = pending.filter((one) => one.fence === fence);
+      for (let from = 0; from < batch.length; from += AT_ONCE)
+        await this.#writeBatch(batch.slice(from, from + AT_ONCE), fence);
+    }
   }
 
   async #writeBatch(batch: readonly Pending[], fence: number | undefined): Promise<void> {

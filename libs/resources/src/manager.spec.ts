@@ -135,6 +135,20 @@ describe('the resource manager', () => {
       expect(view.list('Secret').map(({ mesh }) => mesh)).toEqual(['other']);
     });
 
+    it('refuses a mesh into which a dataplane comes at the last moment', async () => {
+      const dataplane: ResourceKey = { type: 'Dataplane', mesh: 'default', name: 'web-1' };
+      const networking = { address: '10.0.0.1', inbound: [{ port: 80, tags: { 'kuma.io/service': 'web' } }] };
+      await manager.put(MESH, {});
+      hooks.push({
+        accompany: async ({ next }) => {
+          if (!next) await manager.put(dataplane, { networking });
+          return undefined;
+        },
+      });
+      await expect(manager.delete(MESH)).rejects.toMatchObject(violations('mesh'));
+      expect(view.get(dataplane)).toBeDefined();
+    });
+
     it('refuses a zone that is online, unless told to be unsafe', async () => {
       await manager.put(ZONE, {});
       await storeInsight([{ id: '1', disconnectTime: '2026-01-01T00:00:00Z' }, { id: '2' }]);

@@ -1,4 +1,5 @@
 import { type Clock, ControlPlaneError, invalid, type Log, type Violation, violationsIn } from '@koguma/core';
+import { deleteWhatBelongsTo, refuseIfInUse } from './deletion.js';
 import { checkName } from './names.js';
 import {
   describe,
@@ -10,9 +11,8 @@ import {
   type Spec,
 } from './resource.js';
 import type { ResourceStore, Revision, StoreTransaction } from './store.js';
-import { insightOf, RESOURCE_TYPES } from './types.js';
+import { RESOURCE_TYPES } from './types.js';
 import type { ResourceView } from './view.js';
-import { isOnline, type ZoneInsightSpec } from './zone.js';
 
 /** A change that somebody asks for. `next` is undefined for a deletion, `previous` for a creation. */
 export interface Write {
@@ -145,12 +145,16 @@ export class ResourceManager {
     if (!previous) throw new ControlPlaneError('not_found', `${describe(key)} is not found`);
     const write: Write = { key, previous, next: undefined };
     const { warnings } = this.#judge(write, {});
-    if (!this.#parts.unsafeDelete) await this.#guardDelete(key);
-    if (options.dryRun) return { created: false, warnings, revision: this.#parts.view.revision };
+    const guard = this.#parts.unsafeDelete ? () => Promise.resolve() : refuseIfInUse;
+    if (options.dryRun) {
+      await guard(this.#parts.store, key);
+      return { created: false, warnings, revision: this.#parts.view.revision };
+    }
 
     const companions = await this.#companions(write);
     const { revision } = await this.#commit(async (tx) => {
       options.permit?.(await tx.get(key));
+      await guard(tx, key);
       await tx.delete(key);
       await deleteWhatBelongsTo(tx, key);
       for (const companion of companions) await companion(tx);
@@ -232,23 +236,6 @@ export class ResourceManager {
       ...(isOwn ? { [LABEL.origin]: 'zone', [LABEL.zone]: zone, [LABEL.env]: 'universal' } : {}),
     };
   }
-
-  async #guardDelete(key: ResourceKey): Promise<void> {
-    if (key.type === 'Mesh') {
-      const [dataplane] = await this.#parts.store.list('Dataplane', key.name);
-      if (!dataplane) return;
-      const reason = `unable to delete Mesh, there are Dataplanes in it, ${JSON.stringify(dataplane.name)} for one: delete them first`;
-      throw invalid({ field: 'mesh', reason });
-    }
-    if (key.type !== 'Zone') return;
-    const insight = await this.#parts.store.get<Resource<ZoneInsightSpec>>({ ...key, type: 'ZoneInsight' });
-    if (isOnline(insight?.spec)) {
-      throw invalid({
-        field: 'zone',
-        reason: 'unable to delete Zone, Zone CP is still connected, please shut it down first',
-      });
-    }
-  }
 }
 
 type InTransactionOf<T> = (tx: StoreTransaction) => Promise<T>;
@@ -264,26 +251,6 @@ function parseSpec(key: ResourceKey, spec: Spec, isNew: boolean): Spec {
 /** What came from global stays marked so: only its spec and its own labels are a writer's business. */
 function originOf(stored: Resource): Record<string, string> {
   return isFromGlobal(stored) ? { [LABEL.origin]: 'global' } : {};
-}
-
-/** A Mesh takes everything in it, also the secrets that people put there; a Zone takes its proxies; all take their insight. */
-async function deleteWhatBelongsTo(tx: StoreTransaction, key: ResourceKey): Promise<void> {
-  for (const { type, scope, crosses } of Object.values(RESOURCE_TYPES)) {
-    if (key.type === 'Mesh' && scope === 'mesh') await deleteAll(tx, await tx.list(type, key.name));
-    if (key.type === 'Zone' && crosses === 'to-global') {
-      const all = await tx.list(type);
-      await deleteAll(
-        tx,
-        all.filter(({ labels }) => labels[LABEL.zone] === key.name),
-      );
-    }
-  }
-  const type = insightOf(key.type);
-  if (type && (await tx.get({ ...key, type }))) await tx.delete({ ...key, type });
-}
-
-async function deleteAll(tx: StoreTransaction, resources: readonly ResourceKey[]): Promise<void> {
-  for (const resource of resources) await tx.delete(resource);
 }
 
 /** The mesh that is made at first start, for who wants to begin at once; deleted, it stays away. */

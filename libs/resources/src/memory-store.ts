@@ -100,7 +100,9 @@ export class MemoryStore implements ResourceStore {
 
   #commit(tx: MemoryTransaction): void {
     this.#rows = tx.rows;
-    const changed = tx.changes.map(({ key }) => key).filter((key) => !isInsight(key.type));
+    // Keys alone: what is a key may be a whole resource, and the log would keep what was in it.
+    const keys = tx.changes.map(({ key: { type, mesh, name } }) => ({ type, mesh, name }));
+    const changed = keys.filter(({ type }) => !isInsight(type));
     if (changed.length === 0) return;
     const n = this.#revision.n + 1;
     this.#revision = { epoch: this.#revision.epoch, n };

@@ -31,13 +31,13 @@ export async function expectStep(stage: Stage, expectation: Expectation): Promis
     return last.holds;
   };
   const { clock } = stage.lab;
-  const limit = milliseconds(expectation.within ?? 0);
+  const limit = expectation.within === undefined ? clock.promptMs : milliseconds(expectation.within);
   const took = await clock.passUntil(holds, limit);
   if (took === undefined) {
-    const when = limit === 0 ? '' : ` within ${expectation.within}`;
+    const when = expectation.within === undefined ? '' : ` within ${expectation.within}`;
     throw new NotAsExpected(`${wanted}${when}: ${last.found}`);
   }
-  const after = took === 0 ? '' : `, after ${shown(took)}`;
+  const after = Math.round(took) === 0 ? '' : `, after ${shown(took)}`;
   if (expectation.for === undefined) return `${last.found}${after}`;
   const lasted = await clock.passUntil(async () => !(await holds()), milliseconds(expectation.for));
   if (lasted === undefined) return `${last.found}${after}, for ${expectation.for}`;
@@ -129,8 +129,11 @@ function syncOf(stage: Stage, zone: string): Look {
   const zones = stage.zonesOf(zone);
   return {
     wanted: `${zones.join(', ')} should have all that global has`,
-    now: () => {
-      const late = zones.filter((name) => !stage.lab.zone(name).running || !stage.lab.isSynced(name));
+    now: async () => {
+      const standing = await Promise.all(
+        zones.map(async (name) => stage.lab.zone(name).running && (await stage.lab.isSynced(name))),
+      );
+      const late = zones.filter((_, index) => !standing[index]);
       return late.length === 0
         ? { holds: true, found: `${zones.join(', ')} ${zones.length === 1 ? 'has' : 'have'} all that global has` }
         : { holds: false, found: `${late.join(', ')} ${late.length === 1 ? 'has' : 'have'} not` };

@@ -1,6 +1,6 @@
 import { escaped } from './escaped.js';
 import type { RunFailure, ScenarioOutcome, StepOutcome } from './run.js';
-import { shown } from './shown.js';
+import { runOf, shown } from './shown.js';
 import type { TimelineEvent } from './timeline.js';
 
 const LANE_HEIGHT = 28;
@@ -29,17 +29,18 @@ ${outcomes.map(sectionOf).join('\n')}
 `;
 }
 
-function contentsOf({ name, seed, passed, wallMs, labMs }: ScenarioOutcome, index: number): string {
+function contentsOf(outcome: ScenarioOutcome, index: number): string {
+  const { name, passed, wallMs, labMs } = outcome;
   const times = `${shown(labMs)} of the lab in ${shown(wallMs)}`;
-  return `<li><a href="#run-${index}">${escaped(name)}</a> <b class="${passed ? 'ok' : 'bad'}">${passed ? 'passed' : 'failed'}</b> <small>seed ${seed}, ${escaped(times)}</small></li>`;
+  return `<li><a href="#run-${index}">${escaped(name)}</a> <b class="${passed ? 'ok' : 'bad'}">${passed ? 'passed' : 'failed'}</b> <small>${runOf(outcome)}, ${escaped(times)}</small></li>`;
 }
 
 function sectionOf(outcome: ScenarioOutcome, index: number): string {
-  const { name, about, file, seed, begins, failures, steps, timeline } = outcome;
+  const { name, about, file, begins, failures, steps, timeline } = outcome;
   return `<section id="run-${index}">
 <h2>${escaped(name)}</h2>
 <p>${escaped(about)}</p>
-<p><small>${escaped(file)}, seed ${seed}, begins ${escaped(begins)}</small></p>
+<p><small>${escaped(file)}, ${runOf(outcome)}, begins ${escaped(begins)}</small></p>
 ${failures.map((failure) => failureOf(failure, file)).join('')}
 ${chartOf(outcome)}
 <details${failures.length > 0 ? ' open' : ''}><summary>${steps.length} steps</summary>

@@ -1,4 +1,5 @@
 import { isKeptLocal, type Secret, secretRole, secretText, TOKEN_KINDS, tokenKind } from '@koguma/auth';
+import type { Lab, LabProxy } from '@koguma/testkit';
 import type { InvariantName } from './invariant-names.js';
 import type { KnownToken, Stage } from './stage.js';
 
@@ -21,6 +22,7 @@ export interface Breach {
 /** Watches, all along, what must hold whatever a scenario does. Looks at the control planes themselves, not at what they say. */
 export class Watch {
   readonly #stage: Stage;
+  readonly #lab: Lab;
   readonly #breached: (breach: Breach) => void;
   readonly #told = new Set<string>();
   /** Since when each zone has had a good link, on `passed`. */
@@ -31,8 +33,9 @@ export class Watch {
   #seen = '';
 
   /** @param breached told once for each invariant and control plane */
-  constructor(stage: Stage, breached: (breach: Breach) => void) {
+  constructor(stage: Stage, lab: Lab, breached: (breach: Breach) => void) {
     this.#stage = stage;
+    this.#lab = lab;
     this.#breached = breached;
   }
 
@@ -50,20 +53,21 @@ export class Watch {
       this.#keysAreTheSame(zone);
       this.#listsAreSupersets(zone);
     }
-    for (const proxy of this.#stage.lab.proxies) this.#mayBeConnected(proxy);
+    for (const proxy of this.#lab.proxies) this.#mayBeConnected(proxy);
     for (const token of this.#stage.tokens.values()) await this.#isJudgedWell(token);
   }
 
   get #now(): number {
-    return this.#stage.lab.clock.passed;
+    return this.#lab.clock.passed;
   }
 
   #zones(): string[] {
-    return this.#stage.lab.zoneNames.filter((name) => this.#stage.lab.zone(name).running);
+    return this.#lab.zoneNames.filter((name) => this.#lab.zone(name).running);
   }
 
   #fingerprint(): string {
-    const { lab, tokens } = this.#stage;
+    const { tokens } = this.#stage;
+    const lab = this.#lab;
     const revisions = this.#zones().map((name) => [name, lab.zone(name).served.view.revision.n]);
     const proxies = lab.proxies.map(({ name, state }) => [name, state]);
     const global = lab.global.running ? lab.global.served.view.revision.n : 'stopped';
@@ -71,7 +75,7 @@ export class Watch {
   }
 
   #followLinks(): void {
-    const { lab } = this.#stage;
+    const lab = this.#lab;
     for (const name of lab.zoneNames) {
       const link = lab.link(name).condition;
       const both = lab.global.running && lab.zone(name).running;
@@ -89,7 +93,7 @@ export class Watch {
   }
 
   async #isJudgedWell(known: KnownToken): Promise<void> {
-    const { lab } = this.#stage;
+    const lab = this.#lab;
     const { token, kind, mesh, as, revokedAt, issuedAt } = known;
     if (tokenKind(kind).crossing === 'never' || !lab.global.running) return;
     const here = await lab.global.served.auth.validator.verify(token, kind, mesh);
@@ -110,12 +114,12 @@ export class Watch {
     }
   }
 
-  #mayBeConnected({ name, zone, state, token: shown }: Stage['lab']['proxies'][number]): void {
-    if (state !== 'connected' || !this.#stage.lab.zone(zone).running) return;
+  #mayBeConnected({ name, zone, state, token: shown }: LabProxy): void {
+    if (state !== 'connected' || !this.#lab.zone(zone).running) return;
     const known = [...this.#stage.tokens.values()].find(({ token }) => token === shown);
     if (!known) return;
     const { kind, mesh, kid, as, revokedAt } = known;
-    const keys = this.#stage.lab.zone(zone).served.auth.keys.list(kind, mesh);
+    const keys = this.#lab.zone(zone).served.auth.keys.list(kind, mesh);
     if (!keys.some((key) => key.kid === kid))
       this.#breach('no-orphan-stream', zone, `${name} is connected by key ${kid}, which ${zone} does not have`);
     if (revokedAt !== undefined && this.#isGood(zone) && this.#now - revokedAt >= BOUND_MS)
@@ -123,7 +127,7 @@ export class Watch {
   }
 
   #keysAreTheSame(zone: string): void {
-    const { lab } = this.#stage;
+    const lab = this.#lab;
     const { keys: there } = lab.global.served.auth;
     const { keys: here } = lab.zone(zone).served.auth;
     const meshes = lab.global.served.view.list('Mesh').map(({ name }) => name);
@@ -138,7 +142,7 @@ export class Watch {
   }
 
   #listsAreSupersets(zone: string): void {
-    const { lab } = this.#stage;
+    const lab = this.#lab;
     for (const type of ['Secret', 'GlobalSecret'] as const) {
       for (const list of lab.global.served.view.list(type)) {
         if (secretRole(list).role !== 'revocations' || isKeptLocal(list)) continue;
@@ -150,7 +154,8 @@ export class Watch {
   }
 
   #secretsStayHome(zone: string): void {
-    const { lab, hasUserKey } = this.#stage;
+    const { hasUserKey } = this.#stage;
+    const lab = this.#lab;
     const here = lab.zone(zone).served;
     const leaked = here.view.list('GlobalSecret').find((secret) => {
       const role = secretRole(secret);
@@ -164,7 +169,7 @@ export class Watch {
   }
 
   #staleIsVisible(zone: string): void {
-    const { lab } = this.#stage;
+    const lab = this.#lab;
     const since = this.#badSince.get(zone);
     if (since === undefined || this.#now - since < STALE_SEEN_MS) return;
     const seconds = Math.round((this.#now - since) / 1000);

@@ -1,8 +1,10 @@
 import { escaped } from './escaped.js';
-import type { ScenarioOutcome } from './run.js';
+import type { RunFailure, ScenarioOutcome } from './run.js';
+import { runOf } from './shown.js';
 
 /**
- * The outcomes as JUnit XML, as CI systems read it: a suite for each run, a case for each step, and one for the invariants.
+ * The outcomes as JUnit XML, as CI systems read it: a suite for each run, a case for each step, and one for the invariants; on a
+ * lab that runs, where none are watched, it is for the lab, which must take the scenario and be left as it was.
  * Times are real ones, in seconds, and all in the suite: steps take none.
  */
 export function junitOf(outcomes: readonly ScenarioOutcome[]): string {
@@ -20,16 +22,17 @@ export function junitOf(outcomes: readonly ScenarioOutcome[]): string {
 }
 
 function suiteOf(outcome: ScenarioOutcome): string[] {
-  const { name, seed, file, steps, wallMs, failures } = outcome;
-  const suite = `${name} (seed ${seed})`;
-  const broken = failures.filter(({ invariant }) => invariant !== undefined);
+  const { name, file, steps, wallMs, failures } = outcome;
+  const suite = `${name} (${runOf(outcome)})`;
+  const broken = failures.filter((failure) => !isOfStep(outcome, failure));
+  const last = outcome.seed === null ? 'lab' : 'invariants';
   const rows = steps.map(({ text, line, passed, verb }) => {
     const title = escaped(`${line}: ${passed ? text : verb}`);
     const head = `    <testcase classname="${escaped(name)}" name="${title}" file="${escaped(file)}" line="${line}" time="0"`;
     if (passed || isBrokenAt(outcome, line)) return `${head}/>`;
     return `${head}><failure message="${escaped(text)}">${escaped(`${file}:${line}: ${text}`)}</failure></testcase>`;
   });
-  const invariants = `    <testcase classname="${escaped(name)}" name="invariants" file="${escaped(file)}" time="0"`;
+  const besides = `    <testcase classname="${escaped(name)}" name="${last}" file="${escaped(file)}" time="0"`;
   const failure = broken.map(
     ({ message, line }) => `<failure message="${escaped(message)}">${escaped(`${file}:${line}: ${message}`)}</failure>`,
   );
@@ -37,17 +40,22 @@ function suiteOf(outcome: ScenarioOutcome): string[] {
   return [
     `  <testsuite name="${escaped(suite)}" tests="${steps.length + 1}" failures="${errors}" time="${seconds(wallMs)}">`,
     ...rows,
-    failure.length === 0 ? `${invariants}/>` : `${invariants}>${failure.join('')}</testcase>`,
+    failure.length === 0 ? `${besides}/>` : `${besides}>${failure.join('')}</testcase>`,
     '  </testsuite>',
   ];
 }
 
-/** Cases that failed: steps, and the one of the invariants. */
+/** Cases that failed: steps, and the one besides them. */
 function failuresOf(outcomes: readonly ScenarioOutcome[]): number {
   return outcomes.reduce((sum, outcome) => {
     const steps = outcome.steps.filter(({ passed, line }) => !passed && !isBrokenAt(outcome, line)).length;
-    return sum + steps + (outcome.failures.some(({ invariant }) => invariant !== undefined) ? 1 : 0);
+    return sum + steps + (outcome.failures.every((failure) => isOfStep(outcome, failure)) ? 0 : 1);
   }, 0);
+}
+
+/** Whether a step tells it. */
+function isOfStep({ steps }: ScenarioOutcome, { invariant, line }: RunFailure): boolean {
+  return invariant === undefined && steps.some((step) => !step.passed && step.line === line);
 }
 
 /** A step in which only an invariant broke did not fail itself. */

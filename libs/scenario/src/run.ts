@@ -1,5 +1,5 @@
 import { rfc3339 } from '@koguma/core';
-import { type Lab, type LabOptions, startLab } from '@koguma/testkit';
+import { type DrivenLab, type Lab, type LabOptions, startLab } from '@koguma/testkit';
 import type { Step } from './format.js';
 import type { InvariantName } from './invariant-names.js';
 import { type Breach, Watch } from './invariants.js';
@@ -10,7 +10,7 @@ import { playStep } from './steps.js';
 import { Timeline, type TimelineEvent } from './timeline.js';
 
 /** The time at which a scenario begins when it does not say: always the same, so that a seed gives one run. */
-const BEGINNING = '2026-01-01T00:00:00Z';
+export const BEGINNING = '2026-01-01T00:00:00Z';
 
 /** What became of one step. */
 export interface StepOutcome extends Place {
@@ -34,7 +34,8 @@ export interface ScenarioOutcome {
   readonly name: string;
   readonly about: string;
   readonly file: string;
-  readonly seed: number;
+  /** Null on a lab that runs: it has chances of its own. */
+  readonly seed: number | null;
   readonly passed: boolean;
   readonly failures: readonly RunFailure[];
   readonly steps: readonly StepOutcome[];
@@ -63,9 +64,12 @@ export interface RunOptions {
   readonly prepare?: (lab: Lab) => Promise<void>;
 }
 
+/** What is told of a run as it happens. */
+export type Listeners = Pick<RunOptions, 'stopwatch' | 'onEvent' | 'onStep'>;
+
 /** Plays a scenario in this process, on virtual time, and watches the invariants all along. It does not throw for what goes wrong in it. */
 export async function runScenario(read: ReadScenario, options: RunOptions): Promise<ScenarioOutcome> {
-  const { scenario, file } = read;
+  const { scenario } = read;
   const { seed = 1, stopwatch } = options;
   const began = stopwatch();
   const { zones, env, nodes } = scenario.topology;
@@ -78,71 +82,77 @@ export async function runScenario(read: ReadScenario, options: RunOptions): Prom
     env: { ...env, ...options.lab?.env },
     nodes,
   });
-  const first = lab.clock.now;
-  const timeline = new Timeline(
-    () => lab.clock.now - first,
-    (event) => options.onEvent?.(event),
-  );
-  const run = new Run(read, new Stage(lab, timeline), options);
+  const run = new Run(read, lab, options);
   try {
     await options.prepare?.(lab);
-    await run.play();
+    await run.play((breached) => new Watch(run.stage, lab, breached));
   } finally {
     await lab.stop();
   }
-  const { failures, steps } = run;
-  return {
-    name: scenario.name,
-    about: scenario.about,
-    file,
-    seed,
-    passed: failures.length === 0,
-    failures,
-    steps,
-    timeline: timeline.events,
-    nodes: ['global', ...zones],
-    begins: rfc3339(first),
-    labMs: Math.round(lab.clock.now - first),
-    wallMs: Math.round(stopwatch() - began),
-  };
+  return { ...run.outcome(), seed, begins: rfc3339(run.first), wallMs: Math.round(stopwatch() - began) };
 }
 
-/** One run of one scenario. */
-class Run {
-  readonly failures: RunFailure[] = [];
-  readonly steps: StepOutcome[] = [];
+/** One run of one scenario, on a lab that can be driven. */
+export class Run {
+  readonly stage: Stage;
+  /** What the calendar of the lab showed when it began. */
+  readonly first: number;
+  readonly #failures: RunFailure[] = [];
+  readonly #steps: StepOutcome[] = [];
   readonly #read: ReadScenario;
-  readonly #stage: Stage;
-  readonly #options: RunOptions;
+  readonly #options: Listeners;
   readonly #links = new Map<string, string>();
   readonly #proxies = new Map<string, number>();
-  readonly #beginning: number;
   #place: Place = { line: 1, column: 1 };
 
-  constructor(read: ReadScenario, stage: Stage, options: RunOptions) {
+  constructor(read: ReadScenario, lab: DrivenLab, options: Listeners, calendar?: Stage['calendar']) {
     this.#read = read;
-    this.#stage = stage;
     this.#options = options;
-    this.#beginning = stage.lab.clock.now;
+    this.first = lab.clock.now;
+    const timeline = new Timeline(
+      () => lab.clock.now - this.first,
+      (event) => options.onEvent?.(event),
+    );
+    this.stage = new Stage(lab, timeline, calendar);
   }
 
-  async play(): Promise<void> {
+  /** @param watched makes what watches the invariants; nothing does when it is left out */
+  async play(watched?: (breached: (breach: Breach) => void) => Watch): Promise<void> {
     const { scenario } = this.#read;
-    const watch = new Watch(this.#stage, (breach) => this.#breached(breach));
+    const watch = watched?.((breach) => this.#breached(breach));
     const look = async () => {
-      this.#follow();
-      await watch.look();
+      await this.#follow();
+      await watch?.look();
     };
-    const unwatch = this.#stage.lab.clock.watch(look);
+    const unwatch = this.stage.lab.clock.watch(look);
     try {
       for (const [index, step] of scenario.steps.entries()) {
         if (!(await this.#playAll(step, ['steps', index]))) return;
       }
-      if (scenario.sometimes?.includes('issue-while-partitioned') && !this.#stage.issuedWhilePartitioned)
-        this.#fail('no zone issued a token while it was cut off that a proxy then used', 'issue-while-partitioned');
+      if (scenario.sometimes?.includes('issue-while-partitioned') && !this.stage.issuedWhilePartitioned)
+        this.fail('no zone issued a token while it was cut off that a proxy then used', 'issue-while-partitioned');
     } finally {
       unwatch();
     }
+  }
+
+  /** What became of it, but for what only who started it knows. */
+  outcome(): Omit<ScenarioOutcome, 'seed' | 'begins' | 'wallMs'> {
+    const { scenario, file } = this.#read;
+    const { name, about, topology } = scenario;
+    const [failures, steps] = [this.#failures, this.#steps];
+    return {
+      ...{ name, about, file, failures, steps },
+      passed: failures.length === 0,
+      timeline: this.stage.timeline.events,
+      nodes: ['global', ...topology.zones],
+      labMs: Math.round(this.stage.lab.clock.now - this.first),
+    };
+  }
+
+  /** It failed, at the step that is being played. */
+  fail(message: string, invariant?: RunFailure['invariant']): void {
+    this.#failures.push({ message, invariant, ...this.#place });
   }
 
   async #playAll(step: Step, path: readonly PropertyKey[]): Promise<boolean> {
@@ -156,47 +166,42 @@ class Run {
   }
 
   async #playOne(step: Step, path: readonly PropertyKey[]): Promise<boolean> {
-    const { timeline, lab } = this.#stage;
+    const { timeline, lab } = this.stage;
     const verb = Object.keys(step).find((key) => key !== 'note') ?? '';
     this.#place = this.#read.placeOf([...path, verb]);
-    const at = lab.clock.now - this.#beginning;
-    const before = this.failures.length;
+    const at = lab.clock.now - this.first;
+    const before = this.#failures.length;
     try {
-      const { node, text } = await playStep(this.#stage, step);
+      const { node, text } = await playStep(this.stage, step);
       timeline.add(node, verb === 'expect' ? 'expected' : verb === 'fault' ? 'fault' : 'step', text);
       // What follows without time passing is looked at, too.
       await lab.clock.advance(0);
-      this.#ended({ verb, text, note: step.note, passed: this.failures.length === before, at, ...this.#place });
+      this.#ended({ verb, text, note: step.note, passed: this.#failures.length === before, at, ...this.#place });
     } catch (error) {
       const message = error instanceof NotAsExpected ? error.message : `${verb}: ${(error as Error).message}`;
-      this.#fail(message, undefined);
+      this.fail(message);
       timeline.add('scenario', 'failed', message);
       this.#ended({ verb, text: message, note: step.note, passed: false, at, ...this.#place });
     }
-    return this.failures.length === before;
+    return this.#failures.length === before;
   }
 
   #ended(step: StepOutcome): void {
-    this.steps.push(step);
+    this.#steps.push(step);
     this.#options.onStep?.(step);
   }
 
   #breached({ invariant, node, text }: Breach): void {
     const allowed = this.#read.scenario.allows?.some((one) => one.invariant === invariant);
-    this.#stage.timeline.add(node, 'broken', `${invariant}${allowed ? ' (allowed here)' : ''}: ${text}`);
-    if (!allowed) this.#fail(`${invariant} does not hold at ${node}: ${text}`, invariant);
-  }
-
-  #fail(message: string, invariant: RunFailure['invariant']): void {
-    this.failures.push({ message, invariant, ...this.#place });
+    this.stage.timeline.add(node, 'broken', `${invariant}${allowed ? ' (allowed here)' : ''}: ${text}`);
+    if (!allowed) this.fail(`${invariant} does not hold at ${node}: ${text}`, invariant);
   }
 
   /** What links and proxies did by themselves. */
-  #follow(): void {
-    const { lab, timeline, tokens } = this.#stage;
+  async #follow(): Promise<void> {
+    const { lab, timeline, tokens } = this.stage;
     for (const name of lab.zoneNames) {
-      const zone = lab.zone(name);
-      const state = zone.running ? (zone.served.link?.state ?? 'stand-alone') : 'stopped';
+      const state = await lab.linkState(name);
       const before = this.#links.get(name);
       this.#links.set(name, state);
       if (before !== undefined && before !== state) timeline.add(name, 'link', `link: ${before} → ${state}`);
@@ -207,8 +212,8 @@ class Run {
       for (const { event, reason } of proxy.events.slice(seen))
         timeline.add(proxy.zone, 'proxy', `${proxy.name}: ${event}${reason === undefined ? '' : ` (${reason})`}`);
       const shown = [...tokens.values()].find(({ token }) => token === proxy.token);
-      if (shown?.whileCutOff === proxy.zone && proxy.state === 'connected' && this.#stage.isCutOff(proxy.zone))
-        this.#stage.issuedWhilePartitioned = true;
+      if (shown?.whileCutOff === proxy.zone && proxy.state === 'connected' && this.stage.isCutOff(proxy.zone))
+        this.stage.issuedWhilePartitioned = true;
     }
   }
 }

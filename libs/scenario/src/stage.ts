@@ -1,6 +1,13 @@
 import { type TokenKindName, tokenKind } from '@koguma/auth';
 import { ControlPlaneError } from '@koguma/core';
-import { type ControlPlaneClient, decodeToken, kindOf, type Lab, type LabProxy } from '@koguma/testkit';
+import {
+  type ControlPlaneClient,
+  type DrivenLab,
+  type DrivenNode,
+  decodeToken,
+  kindOf,
+  type LabProxy,
+} from '@koguma/testkit';
 import type { Timeline } from './timeline.js';
 
 /** A token of a scenario, and what is known of its life. */
@@ -22,8 +29,10 @@ export interface KnownToken {
 
 /** What a scenario has in its hands while it is played. */
 export class Stage {
-  readonly lab: Lab;
+  readonly lab: DrivenLab;
   readonly timeline: Timeline;
+  /** What the calendar of the lab shows at a time that the scenario names. */
+  readonly calendar: (time: number) => number;
   readonly tokens = new Map<string, KnownToken>();
   readonly taken = new Map<string, string>();
   readonly proxies = new Map<string, LabProxy>();
@@ -33,13 +42,14 @@ export class Stage {
   movedAt = 0;
   issuedWhilePartitioned = false;
 
-  constructor(lab: Lab, timeline: Timeline) {
+  constructor(lab: DrivenLab, timeline: Timeline, calendar: Stage['calendar'] = (time) => time) {
     this.lab = lab;
     this.timeline = timeline;
+    this.calendar = calendar;
   }
 
   /** The control plane of that name. @throws ControlPlaneError `not_found` that names those that there are */
-  node(name: string): Lab['global'] | ReturnType<Lab['zone']> {
+  node(name: string): DrivenNode {
     return name === 'global' ? this.lab.global : this.lab.zone(this.zoneName(name));
   }
 

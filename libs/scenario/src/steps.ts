@@ -1,5 +1,5 @@
 import { type TokenKindName, tokenKind } from '@koguma/auth';
-import { unreachable } from '@koguma/core';
+import { parseRfc3339, unreachable } from '@koguma/core';
 import type { Answer } from '@koguma/testkit';
 import { expectStep } from './expectations.js';
 import type { Fault, Step } from './format.js';
@@ -124,7 +124,7 @@ const VERBS: Verbs = {
   },
 
   heal: async (stage, zone) => {
-    for (const name of stage.zonesOf(zone)) stage.lab.link(name).heal();
+    for (const name of stage.zonesOf(zone)) await stage.lab.link(name).heal();
     stage.moved();
     return `the link of ${zone} works again`;
   },
@@ -140,8 +140,8 @@ const VERBS: Verbs = {
     return `${duration} pass`;
   },
 
-  set: async ({ lab }, time) => {
-    await lab.clock.set(time);
+  set: async ({ lab, calendar }, time) => {
+    await lab.clock.set(calendar(parseRfc3339(time) ?? Number.NaN));
     return `it is ${time}`;
   },
 
@@ -152,19 +152,19 @@ async function playFault(stage: Stage, { cut, halfOpen, slow, flap, stop, wipe, 
   const { lab } = stage;
   const link = (name: string) => lab.link(stage.zoneName(name));
   if (cut !== undefined) {
-    for (const name of stage.zonesOf(cut)) link(name).cut();
+    for (const name of stage.zonesOf(cut)) await link(name).cut();
     return `the link of ${cut} is cut`;
   }
   if (halfOpen) {
-    link(halfOpen.zone).halfOpen(halfOpen.direction);
+    await link(halfOpen.zone).halfOpen(halfOpen.direction);
     return `the link of ${halfOpen.zone} is half-open: nothing arrives ${halfOpen.direction}, and nobody is told`;
   }
   if (slow) {
-    link(slow.zone).slow(slow.latency, slow.jitter);
+    await link(slow.zone).slow(slow.latency, slow.jitter);
     return `the link of ${slow.zone} takes ${slow.latency}${slow.jitter ? ` and up to ${slow.jitter} more` : ''}`;
   }
   if (flap !== undefined) {
-    for (const name of stage.zonesOf(flap)) link(name).flap();
+    for (const name of stage.zonesOf(flap)) await link(name).flap();
     return `the link of ${flap} is reset`;
   }
   if (stop !== undefined) {
@@ -177,7 +177,7 @@ async function playFault(stage: Stage, { cut, halfOpen, slow, flap, stop, wipe, 
     return `${wipe} loses its store`;
   }
   if (skew) {
-    stage.node(skew.at).skew(skew.by);
+    await stage.node(skew.at).skew(skew.by);
     return `the clock of ${skew.at} is wrong by ${skew.by}`;
   }
   return unreachable(undefined as never);

@@ -1,4 +1,5 @@
-import { joseCrypto, type RsaKey, type TokenKindName, tokenKind, type Verdict } from '@koguma/auth';
+import { nodeCrypto, type RsaKey, type TokenKindName, tokenKind, type Verdict } from '@koguma/auth';
+import { askOverHttps } from '@koguma/core';
 import { decodeToken, kindOf } from './decoded-token.js';
 
 /** An answer of a control plane, with the body parsed when it is JSON. */
@@ -18,6 +19,8 @@ export interface CallOptions {
 export interface ClientOptions {
   /** A user token. Without one a local caller is admin, where the control plane has it so. */
   readonly token?: string | undefined;
+  /** PEM of whom its certificate is of, where it is asked over `https://`; those that Node believes when left out. */
+  readonly authority?: string | undefined;
   /** Makes the keys that are brought by `rotate`; real ones when left out. */
   readonly makeKey?: () => Promise<RsaKey>;
 }
@@ -27,6 +30,12 @@ export interface RotateOptions {
   readonly mesh?: string;
   /** `prepared`: it checks tokens, is synced, and does not sign before it is put again without. */
   readonly phase?: 'active' | 'prepared';
+}
+
+interface Sent {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string;
 }
 
 /** One control plane as a tool sees it: plain REST, spoken in the domain's words. */
@@ -51,7 +60,7 @@ export class ControlPlaneClient {
     body?: unknown,
     { token = this.#options.token, headers }: CallOptions = {},
   ): Promise<Answer<B>> {
-    const response = await fetch(`${this.url}${path}`, {
+    const sent = {
       method,
       headers: {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -59,15 +68,18 @@ export class ControlPlaneClient {
         ...headers,
       },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-    return {
-      status: response.status,
-      body: (isJson && text !== '' ? JSON.parse(text) : {}) as B,
-      text,
-      headers: response.headers,
     };
+    const answer = await this.#exchange(`${this.url}${path}`, sent);
+    const isJson = answer.headers.get('content-type')?.includes('json') ?? false;
+    return { ...answer, body: (isJson && answer.text !== '' ? JSON.parse(answer.text) : {}) as B };
+  }
+
+  /** What Node fetches knows no authority of one's own. */
+  async #exchange(url: string, sent: Sent): Promise<Omit<Answer, 'body'>> {
+    const { authority: ca } = this.#options;
+    if (ca !== undefined) return askOverHttps(url, { ...sent, ca });
+    const response = await fetch(url, sent);
+    return { status: response.status, headers: response.headers, text: await response.text() };
   }
 
   get<B = Record<string, unknown>>(path: string, options?: CallOptions): Promise<Answer<B>> {
@@ -113,7 +125,7 @@ export class ControlPlaneClient {
       .filter((name) => name.startsWith(prefix))
       .map((name) => Number(name.slice(prefix.length)));
     const serial = Math.max(0, ...serials.filter(Number.isSafeInteger)) + 1;
-    const { pem } = await (this.#options.makeKey ?? joseCrypto.makeKey)();
+    const { pem } = await (this.#options.makeKey ?? nodeCrypto.makeKey)();
     const labels = phase === 'prepared' ? { 'koguma.io/phase': 'prepared' } : undefined;
     await this.putSecret(`${prefix}${serial}`, pem, { mesh: where, labels });
     return serial;

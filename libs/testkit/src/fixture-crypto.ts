@@ -1,4 +1,4 @@
-import { joseCrypto, parseRsaKey, type RsaKey, type TokenCrypto } from '@koguma/auth';
+import { nodeCrypto, parseRsaKey, type RsaKey, type TokenCrypto } from '@koguma/auth';
 import { FIXTURE_KEYS } from './fixture-keys.js';
 
 /** Hands out each fixture key once, so that no two keys of one lab are the same. */
@@ -8,11 +8,11 @@ export class FixtureKeys {
   /** When all are used up, keys are really made. */
   async take(): Promise<RsaKey> {
     const der = FIXTURE_KEYS[this.#used++];
-    return der === undefined ? joseCrypto.makeKey() : parseRsaKey(Buffer.from(der, 'base64'));
+    return der === undefined ? nodeCrypto.makeKey() : parseRsaKey(Buffer.from(der, 'base64'));
   }
 }
 
 /** Real signing and checking; only the making of keys is replaced, since it takes a tenth of a second and more. */
 export function fixtureCrypto(keys: FixtureKeys): TokenCrypto {
-  return { ...joseCrypto, makeKey: () => keys.take() };
+  return { ...nodeCrypto, makeKey: () => keys.take() };
 }

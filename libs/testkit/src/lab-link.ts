@@ -1,18 +1,14 @@
 import { type Clock, type Entropy, invalid } from '@koguma/core';
 import { type Dial, type KdsEndpoint, type MemoryNetwork, memoryNetwork } from '@koguma/kds';
-import { type Duration, milliseconds } from './virtual-time.js';
-
-/** Which way something travels between a zone and its global. */
-export type Direction = 'to-global' | 'to-zone';
-/** How a link is. */
-export type LinkCondition = 'up' | 'slow' | 'half-open' | 'cut';
+import type { Direction, DrivenLink, LinkCondition } from './driven-lab.js';
+import { type Duration, milliseconds } from './duration.js';
 
 /** What a message takes on a good link, and how much more by chance. */
 const USUAL_LATENCY_MS = 2;
 const USUAL_JITTER_MS = 18;
 
 /** The link between a zone and its global, in memory: what is sent is really written, and read at the other end. */
-export class LabLink {
+export class LabLink implements DrivenLink {
   /** For the zone: dials global. */
   readonly dial: Dial;
   readonly #network: MemoryNetwork;

@@ -1,6 +1,5 @@
 import { type Clock, ControlPlaneError, type Entropy } from '@koguma/core';
 import { type EventName, type ProxyType, SimulatedProxy } from '@koguma/koguma-dp';
-import { readCertificate } from './adapters/certificate.js';
 
 /** How a proxy is: `connected` has all of its configuration, `waiting` will try again, `ended` will not. */
 export type ProxyState = 'connecting' | 'connected' | 'waiting' | 'ended';
@@ -26,8 +25,10 @@ export interface ProxyEvent {
 
 interface Parts {
   readonly zone: string;
-  /** Where the zone takes proxies. */
-  readonly port: number;
+  /** Where the zone takes proxies: `https://localhost:6678`. */
+  readonly controlPlane: string;
+  /** PEM of whom it believes. */
+  readonly authority: string;
   readonly clock: Clock;
   readonly entropy: Entropy;
 }
@@ -37,19 +38,22 @@ export class LabProxy {
   readonly name: string;
   readonly zone: string;
   readonly token: string;
+  /** Of its resource, in the API of its zone. */
+  readonly path: string;
   readonly events: ProxyEvent[] = [];
   readonly #stopping = new AbortController();
   readonly #over: Promise<void>;
   #state: ProxyState = 'connecting';
   #reason: string | undefined;
 
-  constructor(options: ProxyOptions, { zone, port, clock, entropy }: Parts) {
+  constructor(options: ProxyOptions, { zone, controlPlane, authority, clock, entropy }: Parts) {
     this.name = options.name;
     this.zone = zone;
     this.token = options.token;
+    this.path = pathOf(options);
     const order = {
-      controlPlane: `https://localhost:${port}`,
-      authority: readCertificate(),
+      controlPlane,
+      authority,
       skipVerify: false,
       type: options.type ?? 'dataplane',
       mesh: (options.type ?? 'dataplane') === 'dataplane' ? (options.mesh ?? 'default') : '',
@@ -103,6 +107,11 @@ export class LabProxy {
         }),
     };
   }
+}
+
+function pathOf({ type = 'dataplane', name, mesh = 'default' }: ProxyOptions): string {
+  if (type !== 'dataplane') return `/${type === 'ingress' ? 'zoneingresses' : 'zoneegresses'}/${name}`;
+  return `/meshes/${mesh}/dataplanes/${name}`;
 }
 
 function resourceOf({ type = 'dataplane', name, mesh = 'default', inbounds }: ProxyOptions) {

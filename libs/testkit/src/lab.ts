@@ -13,13 +13,16 @@ import {
 import type { ServedGlobal } from '@koguma/global-cp';
 import type { Dial } from '@koguma/kds';
 import type { ServedZone } from '@koguma/zone-cp';
+import { readCertificate } from './adapters/certificate.js';
+import type { DrivenLab } from './driven-lab.js';
+import { type Duration, milliseconds } from './duration.js';
 import { FixtureKeys, fixtureCrypto } from './fixture-crypto.js';
 import { LabLink } from './lab-link.js';
 import { LabNode } from './lab-node.js';
 import { LabProxy, type ProxyOptions } from './lab-proxy.js';
 import { Quiet } from './quiet.js';
 import { GLOBAL, type Surroundings, Topology, type TopologyOptions } from './topology.js';
-import { type Duration, milliseconds, VirtualTime } from './virtual-time.js';
+import { VirtualTime } from './virtual-time.js';
 
 export interface LabOptions extends TopologyOptions {
   /** What decides all that is left to chance: delays on links, backoff, ids. 1 when left out. */
@@ -63,6 +66,11 @@ export class TimedNode<S extends ServedGlobal | ServedZone> extends LabNode<S> {
     this.#clock.shift(milliseconds(duration) - this.#clock.offset);
   }
 
+  /** Makes its own clock run so many times as fast as the lab's; `1` is as fast again, from what it shows. @throws ControlPlaneError `invalid` for 0 or less */
+  pace(speed: number): void {
+    this.#clock.pace(speed);
+  }
+
   /** Ends it, and loses all that it stored, as when a disk is lost. `start` starts it anew. */
   async wipe(): Promise<void> {
     await this.stop();
@@ -87,7 +95,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
 }
 
 /** A whole topology inside a test, on virtual time. */
-export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>> {
+export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>> implements DrivenLab {
   /** The time of all control planes and proxies. */
   readonly clock: VirtualTime;
   readonly global: TimedNode<ServedGlobal>;
@@ -136,8 +144,10 @@ export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>
 
   /** Starts a proxy of a zone. It goes on trying, on the time of the lab, until it is stopped. */
   startProxy(zone: string, options: ProxyOptions): LabProxy {
-    const { dp: port } = this.zone(zone).served.ports;
-    const proxy = new LabProxy(options, { zone, port, clock: this.#time, entropy: this.#newChance() });
+    const controlPlane = `https://localhost:${this.zone(zone).served.ports.dp}`;
+    const authority = readCertificate();
+    const [clock, entropy] = [this.#time, this.#newChance()];
+    const proxy = new LabProxy(options, { zone, controlPlane, authority, clock, entropy });
     this.#proxies.add(proxy);
     return proxy;
   }
@@ -145,6 +155,12 @@ export class Lab extends Topology<TimedNode<ServedGlobal>, TimedNode<ServedZone>
   async stopProxy(proxy: LabProxy): Promise<void> {
     this.#proxies.delete(proxy);
     await proxy.stop();
+  }
+
+  /** How a zone sees its own link. */
+  linkState(zone: string): string {
+    const node = this.zone(zone);
+    return node.running ? (node.served.link?.state ?? 'stand-alone') : 'stopped';
   }
 
   /** Signs a token with a key at hand, without any control plane: as `kogumactl generate … --signing-key-path`. */

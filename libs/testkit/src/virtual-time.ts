@@ -1,16 +1,6 @@
-import {
-  type Cancel,
-  invalid,
-  NANOS_PER_MILLISECOND,
-  parseDuration,
-  parseRfc3339,
-  rfc3339,
-  systemClock,
-  type VirtualClock,
-} from '@koguma/core';
-
-/** A Go duration (`721h`, `1h30m`, `500ms`), or milliseconds. */
-export type Duration = string | number;
+import { type Cancel, invalid, parseRfc3339, rfc3339, systemClock, type VirtualClock } from '@koguma/core';
+import type { DrivenTime } from './driven-lab.js';
+import { type Duration, milliseconds } from './duration.js';
 
 /** A jump up to this is walked through, deadline by deadline. */
 const WALKED_MS = 10 * 60_000;
@@ -23,7 +13,8 @@ const TICK_MS = 10;
  * The time of a lab. It stands still until it is moved; then every deadline fires in order, and all that follows from
  * one is over before the next.
  */
-export class VirtualTime {
+export class VirtualTime implements DrivenTime {
+  readonly promptMs = 0;
   readonly #clock: VirtualClock;
   readonly #settled: () => Promise<void>;
   readonly #watchers = new Set<() => Promise<void>>();
@@ -154,18 +145,5 @@ export class VirtualTime {
       const ms = (systemClock.mono() - since) * this.#speed;
       void this.#alone(() => this.#pass(ms)).then(() => this.#speed > 0 && this.#tick());
     });
-  }
-}
-
-/** @throws ControlPlaneError `invalid` for what is no duration */
-export function milliseconds(duration: Duration): number {
-  if (typeof duration === 'number') {
-    if (Number.isFinite(duration)) return duration;
-    throw invalid({ field: 'duration', reason: 'must be a number of milliseconds' });
-  }
-  try {
-    return Number(parseDuration(duration) / NANOS_PER_MILLISECOND);
-  } catch (error) {
-    throw invalid({ field: 'duration', reason: `${(error as Error).message}: write it as 721h, 10m or 1.5s` });
   }
 }

@@ -25,18 +25,7 @@ export async function keySync(stage: Stage): Promise<void> {
   await stage.step('2. The keys of zone tokens stay on global: zones get the public halves.');
   await stage.run('--context', 'lab-global', 'get', 'global-secrets');
   await stage.run('--context', 'lab-east', 'get', 'global-secrets');
-  await stage.try(
-    '--context',
-    'lab-east',
-    'generate',
-    'zone-token',
-    '--zone',
-    'east',
-    '--scope',
-    'ingress',
-    '--valid-for',
-    '1h',
-  );
+  await stage.tryZoneToken('east');
   stage.say('East checks zone tokens with zone-token-signing-public-key-1, and cannot make any.');
 
   await stage.step('3. The key of user tokens never crosses. A user of global is nobody in east.');

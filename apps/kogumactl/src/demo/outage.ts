@@ -17,18 +17,7 @@ export async function outage(stage: Stage): Promise<void> {
   await stage.verify('east', 'zone-ingress', 'TOKEN', await ask('west', 'zone-ingress-token', '--zone', 'west'));
 
   await stage.step('4. What only global can do has to wait, and says so.');
-  await stage.try(
-    '--context',
-    'lab-east',
-    'generate',
-    'zone-token',
-    '--zone',
-    'east',
-    '--scope',
-    'ingress',
-    '--valid-for',
-    '1h',
-  );
+  await stage.tryZoneToken('east');
   await stage.try('--context', 'lab-global', '--api-timeout', '5s', 'get', 'zones');
 
   await stage.step('5. Global comes back, and nobody has to do anything.');

@@ -1,4 +1,4 @@
-import { joseCrypto } from '@koguma/auth';
+import { nodeCrypto } from '@koguma/auth';
 import type { Stage } from './stage.js';
 
 export async function rotation(stage: Stage): Promise<void> {
@@ -13,7 +13,7 @@ export async function rotation(stage: Stage): Promise<void> {
   await stage.run('fault', 'half-open', 'west', '--to', 'zone', '--for', '2m');
 
   await stage.step('2. By hand: a key with a higher serial signs as soon as it is there.');
-  const { pem } = await joseCrypto.makeKey();
+  const { pem } = await nodeCrypto.makeKey();
   const secret = {
     type: 'Secret',
     mesh: hand,

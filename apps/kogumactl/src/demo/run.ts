@@ -37,7 +37,7 @@ export async function runDemo(
     terminal.out.write(`${lab.isOwn ? 'A lab for this demo' : 'The lab that runs'} is ready after ${seconds()} s.\n`);
     const stage = new Stage(lab, kogumactl, auto);
     const story = STORIES[name](stage);
-    await Promise.race([story, interrupted]).finally(() => void stage.close());
+    await Promise.race([story, interrupted]).finally(() => stage.close());
     terminal.out.write(`\nThat was ${name}, in ${seconds()} s.\n`);
   } finally {
     const quiet = { write: () => undefined };

@@ -3,10 +3,9 @@ import pc from 'picocolors';
 import { ApiClient } from '../api/client.js';
 import { Failure } from '../failure.js';
 import { shellWord } from '../lab/up.js';
-import type { GlobalSync } from '../sync/report.js';
-import { lag } from '../sync/status.js';
 import { waitForZones } from '../sync/wait.js';
-import type { Terminal } from '../terminal.js';
+import type { Input, Terminal } from '../terminal.js';
+import { LagBars } from './lag-bars.js';
 
 /** The command line itself, as a function. */
 export type Kogumactl = (args: readonly string[], terminal: Terminal) => Promise<number>;
@@ -31,7 +30,6 @@ interface Verdict {
 }
 
 const SYNC_WITHIN_MS = 30_000;
-const BAR = 20;
 
 /** Where a demo is told: what is said, what is typed, and what comes of it, all of it real. */
 export class Stage {
@@ -39,6 +37,7 @@ export class Stage {
   readonly #kogumactl: Kogumactl;
   readonly #auto: boolean;
   readonly #paint: ReturnType<typeof pc.createColors>;
+  readonly #input: Input;
   readonly #keys: AsyncIterator<Uint8Array>;
 
   constructor(scene: Scene, kogumactl: Kogumactl, auto: boolean) {
@@ -47,7 +46,8 @@ export class Stage {
     this.#auto = auto;
     const { out, env } = scene.terminal;
     this.#paint = pc.createColors(out.isTTY === true && !env.NO_COLOR);
-    this.#keys = scene.terminal.stdin()[Symbol.asyncIterator]();
+    this.#input = scene.terminal.stdin();
+    this.#keys = this.#input[Symbol.asyncIterator]();
   }
 
   /** A step begins. */
@@ -78,6 +78,12 @@ export class Stage {
   try(...args: string[]): Promise<Shown> {
     this.#typed(`npx kogumactl ${args.map(shellWord).join(' ')}`);
     return this.#perform(args, '');
+  }
+
+  /** Asks a zone for what only global can make. */
+  tryZoneToken(zone: string): Promise<Shown> {
+    const order = ['--zone', zone, '--scope', 'ingress', '--valid-for', '1h'];
+    return this.try('--context', `lab-${zone}`, 'generate', 'zone-token', ...order);
   }
 
   /** Writes a resource, as YAML through a pipe. */
@@ -132,19 +138,12 @@ export class Stage {
   /** Waits until all zones have what global has, with a bar for each as long as it lags. */
   async synced(): Promise<void> {
     this.#typed('npx kogumactl --context lab-global sync wait');
-    let drawn = 0;
-    const { out } = this.#scene.terminal;
-    const draw = (sync: GlobalSync) => {
-      const lines = sync.zones.map((zone) => barOf(zone, sync));
-      if (out.isTTY !== true) return;
-      out.write(`${drawn > 0 ? `\x1b[${drawn}A` : ''}${lines.map((line) => `\x1b[2K    ${line}\n`).join('')}`);
-      drawn = lines.length;
-    };
+    const bars = new LagBars(this.#scene.terminal.out);
     const api = new ApiClient(
       { name: 'lab-global', apiServer: { url: this.urlOf('global') }, mesh: undefined },
       10_000,
     );
-    const { names, ms } = await waitForZones(api, [], SYNC_WITHIN_MS, draw);
+    const { names, ms } = await waitForZones(api, [], SYNC_WITHIN_MS, (sync) => bars.draw(sync));
     this.#out(`in sync: ${names.join(', ')} (${(ms / 1000).toFixed(1)} s)`);
   }
 
@@ -171,9 +170,9 @@ export class Stage {
     return url;
   }
 
-  /** Nothing is read from the terminal any more. */
-  async close(): Promise<void> {
-    if (!this.#auto) await this.#keys.return?.();
+  /** Nothing is read from the terminal any more, and who waits for Enter waits no longer. */
+  close(): void {
+    if (!this.#auto) this.#input.destroy?.();
   }
 
   async #perform(args: readonly string[], input: string, isSecret = false): Promise<Shown> {
@@ -201,13 +200,4 @@ export class Stage {
   #line(text = ''): void {
     this.#scene.terminal.out.write(`${text}\n`);
   }
-}
-
-/** `east  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▁▁▁▁  4 of 5 types, 1.2s behind`. */
-function barOf({ zone, types, lagMs, state }: GlobalSync['zones'][number], { written }: GlobalSync): string {
-  const all = Object.entries(written);
-  const done = all.filter(([type, revision]) => (types.find((one) => one.type === type)?.applied ?? -1) >= revision);
-  const full = Math.round((BAR * done.length) / Math.max(1, all.length));
-  const behind = done.length === all.length ? 'in sync' : `${state}, ${lag(lagMs ?? 0)} behind`;
-  return `${zone.padEnd(8)} ${'▇'.repeat(full)}${'▁'.repeat(BAR - full)}  ${done.length} of ${all.length} types, ${behind}`;
 }

@@ -1,4 +1,4 @@
-import { joseCrypto, parseRsaKey } from '@koguma/auth';
+import { nodeCrypto, parseRsaKey } from '@koguma/auth';
 import { Failure } from '../failure.js';
 import type { Terminal } from '../terminal.js';
 import { readKeyFile } from './key-file.js';
@@ -6,7 +6,7 @@ import type { KeyFormat } from './key-formats.js';
 
 /** Prints a new private key. In base64 without a line end: it is pasted into YAML. */
 export async function generateSigningKey({ format }: { format: KeyFormat }, { out }: Terminal): Promise<void> {
-  const { pem } = await joseCrypto.makeKey();
+  const { pem } = await nodeCrypto.makeKey();
   out.write(format === 'pem' ? pem : Buffer.from(pem).toString('base64'));
 }
 

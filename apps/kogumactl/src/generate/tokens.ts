@@ -1,4 +1,4 @@
-import { joseCrypto, signOffline, type TokenKindName } from '@koguma/auth';
+import { nodeCrypto, signOffline, type TokenKindName } from '@koguma/auth';
 import { ControlPlaneError, formatDuration, parseDuration, systemClock, systemEntropy } from '@koguma/core';
 import type { Command } from 'commander';
 import { connect } from '../api/connect.js';
@@ -88,7 +88,7 @@ function offlineKey({ signingKeyPath: file, kid }: Options): OfflineKey | undefi
 
 /** What a control plane would do, here: nobody is asked. */
 async function sign(kind: TokenKindName, request: object, { kid, file }: OfflineKey): Promise<string> {
-  const ports = { crypto: joseCrypto, clock: systemClock, entropy: systemEntropy };
+  const ports = { crypto: nodeCrypto, clock: systemClock, entropy: systemEntropy };
   try {
     return await signOffline(kind, request, { kid, pem: readKeyFile(file) }, ports);
   } catch (error) {

@@ -5,13 +5,12 @@ import { Failure } from '../failure.js';
 /** `GET /koguma/keys`, as far as it is read here. */
 export interface Key {
   readonly kind: TokenKindName;
-  /** '' for kinds whose keys are in no mesh. */
+  /** '' for kinds whose keys are in no mesh, `*` for a configured key of every mesh. */
   readonly mesh: string;
-  readonly name: string;
+  readonly source: 'secret' | 'configuration';
+  readonly foundIn: string;
   readonly kid: string;
-  readonly serial: number;
   readonly thumbprint: string;
-  readonly createdAt: string;
   readonly phase: 'active' | 'prepared';
   readonly half: 'private' | 'public';
   readonly signs: boolean;
@@ -19,6 +18,17 @@ export interface Key {
   readonly zones: readonly KeyInZone[];
   readonly proxies: readonly KeyUser[];
   readonly tokens: readonly Counted[];
+}
+
+/** A key that is kept as a secret: it has a serial number, an age, and others that may follow it. */
+export interface SecretKey extends Key {
+  readonly source: 'secret';
+  readonly serial: number;
+  readonly createdAt: string;
+}
+
+export function isSecret(key: Key): key is SecretKey {
+  return key.source !== 'configuration';
 }
 
 export interface KeyInZone {
@@ -75,9 +85,18 @@ export function titleOf({ kind, mesh }: Ring, kid?: string): string {
   return `${kind} key${kid === undefined ? 's' : ` ${kid}`}${mesh === '' ? '' : ` of mesh ${mesh}`}`;
 }
 
-/** The keys of a ring, by rising serial. @throws Failure when there are none */
-export function keysIn({ keys }: Inventory, ring: Ring): Key[] {
-  const found = keys.filter(({ kind, mesh }) => kind === ring.kind && mesh === ring.mesh);
+/** The keys of a ring, by rising serial: secrets alone. @throws Failure when there are none */
+export function keysIn({ keys }: Inventory, ring: Ring): SecretKey[] {
+  const found = keys.filter(isSecret).filter((key) => isIn(ring, key));
   if (found.length > 0) return found;
   throw new Failure(`there are no ${titleOf(ring)} here`, 'See what there is: npx kogumactl keys list');
+}
+
+/** A key of that kid that is no secret. */
+export function configuredIn({ keys }: Inventory, ring: Ring, kid: string): Key | undefined {
+  return keys.find((key) => key.source === 'configuration' && key.kid === kid && isIn(ring, key));
+}
+
+function isIn(ring: Ring, { kind, mesh }: Key): boolean {
+  return kind === ring.kind && (mesh === ring.mesh || mesh === '*');
 }

@@ -4,19 +4,20 @@ import type { Format, GlobalOptions } from '../command-line.js';
 import { age } from '../output/cells.js';
 import { type Column, printDocument, printRows } from '../output/print.js';
 import type { Terminal } from '../terminal.js';
-import { type Counted, type Key, readInventory } from './inventory.js';
+import { type Counted, isSecret, type Key, readInventory } from './inventory.js';
 
 const COLUMNS: readonly Column<Key>[] = [
   { heading: 'KIND', cell: ({ kind }) => kind },
   { heading: 'MESH', cell: ({ mesh }) => mesh || '-' },
   { heading: 'KID', cell: ({ kid }) => kid },
   { heading: 'THUMBPRINT', cell: ({ thumbprint }) => thumbprint.slice(0, 8) },
-  { heading: 'AGE', cell: ({ createdAt }, now) => age(createdAt, now) },
+  { heading: 'AGE', cell: (key, now) => (isSecret(key) ? age(key.createdAt, now) : '-') },
   { heading: 'PHASE', cell: ({ phase }) => phase },
   { heading: 'SIGNS', cell: ({ signs }) => (signs ? 'yes' : 'no') },
   { heading: 'ZONES', cell: zonesCell },
   { heading: 'PROXIES', cell: ({ proxies }) => proxies.length },
   { heading: 'TOKENS', cell: ({ tokens }) => tokensCell(tokens) },
+  { heading: 'FOUND IN', cell: (key) => (isSecret(key) ? 'secret' : key.foundIn) },
 ];
 
 export async function listKeys(command: Command, terminal: Terminal): Promise<void> {

@@ -7,6 +7,7 @@ import { printDocument } from '../output/print.js';
 import { lag } from '../sync/status.js';
 import type { Terminal } from '../terminal.js';
 import {
+  configuredIn,
   type Inventory,
   type Key,
   type KeyInZone,
@@ -14,14 +15,15 @@ import {
   type Ring,
   readInventory,
   ringOf,
+  type SecretKey,
   titleOf,
 } from './inventory.js';
 
 /** What is known before a key is deleted. */
 export interface Preflight {
-  readonly key: Key;
+  readonly key: SecretKey;
   /** The key that signs once this one is gone; undefined when none does. */
-  readonly successor: Key | undefined;
+  readonly successor: SecretKey | undefined;
   /** What would break; nothing when it is empty. */
   readonly problems: readonly string[];
 }
@@ -31,8 +33,16 @@ const NAMED = 5;
 
 /** @throws Failure when there is no such key */
 export function judge(inventory: Inventory, ring: Ring, kid: string): Preflight {
+  const configured = configuredIn(inventory, ring, kid);
   const keys = keysIn(inventory, ring);
   const key = keys.find((one) => one.kid === kid);
+  if (!key && configured) {
+    const what = `${titleOf(ring, kid)} is not kept as a secret: it is configured, in ${configured.foundIn}`;
+    throw new Failure(
+      what,
+      'Who needs it: npx kogumactl keys list. It goes when it is taken out of the configuration.',
+    );
+  }
   if (!key) {
     const todo = `There ${keys.length === 1 ? 'is' : 'are'} ${keys.map((one) => one.kid).join(', ')}: npx kogumactl keys list`;
     throw new Failure(`there is no ${titleOf(ring, kid)} here`, todo);
@@ -41,7 +51,7 @@ export function judge(inventory: Inventory, ring: Ring, kid: string): Preflight 
   return { key, successor, problems: [...ofSuccessor(key, successor), ...ofProxies(key), ...ofTokens(key)] };
 }
 
-function ofSuccessor(key: Key, successor: Key | undefined): string[] {
+function ofSuccessor(key: SecretKey, successor: SecretKey | undefined): string[] {
   if (!successor)
     return ['no other key is there that signs: no token could be issued, and none of this kind is good any more'];
   return key.signs || successor.serial > key.serial ? zonesWithout(successor) : [];
@@ -92,6 +102,11 @@ export async function preflightKey(kind: string, kid: string, command: Command, 
   throw new Failure(`${titleOf(ring, kid)} is not safe to delete\n* ${problems.join('\n* ')}`, todo);
 }
 
+function lackingOf({ zones }: Key): string {
+  const lacking = zones.filter(({ has }) => has !== 'yes').map(({ zone }) => zone);
+  return lacking.join(', ') || 'none';
+}
+
 function told(ring: Ring, { key, successor, problems }: Preflight): string[] {
   const zones = [...new Set([...key.zones.map(({ zone }) => zone), ...key.proxies.map(({ zone }) => zone)])].sort();
   const users = zones.map((zone) => {
@@ -104,16 +119,15 @@ function told(ring: Ring, { key, successor, problems }: Preflight): string[] {
     if (since === null) return `${controlPlane}: not recorded`;
     return `${controlPlane}: ${unexpired}${latestExpiry === null ? '' : `, the last good until ${latestExpiry}`} (counted since ${since})`;
   });
-  const lacking = successor?.zones.filter(({ has }) => has !== 'yes').map(({ zone }) => zone) ?? [];
   const rows: [string, string][] = [
     [
       '',
       `thumbprint ${key.thumbprint.slice(0, 8)}…, age ${age(key.createdAt, Date.now())}, ${key.phase}${key.signs ? ', signs now' : ''}`,
     ],
-    ['signs once it is gone', successor ? `key ${successor.kid}` : 'none'],
+    ['signs once it is gone', successor ? `key ${successor.kid}` : 'none: there is no other key that signs'],
     ['connected proxies that use it', users.join('   ') || 'none'],
     ['unexpired tokens', tokens.join('   ')],
-    [`zones that lack key ${successor?.kid ?? '-'}`, lacking.join(', ') || 'none'],
+    ...(successor ? [[`zones that lack key ${successor.kid}`, lackingOf(successor)] satisfies [string, string]] : []),
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
   const [head = ['', ''], ...body] = rows;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { joseCrypto, tokenKind } from '@koguma/auth';
+import { nodeCrypto, tokenKind } from '@koguma/auth';
 import { LABEL } from '@koguma/resources';
 import type { Command } from 'commander';
 import type { ApiClient } from '../api/client.js';
@@ -7,7 +7,7 @@ import { connect, milliseconds } from '../api/connect.js';
 import { Failure } from '../failure.js';
 import { itemPath } from '../resources/paths.js';
 import type { Terminal } from '../terminal.js';
-import { type Key, keysIn, type Ring, readInventory, ringOf, titleOf } from './inventory.js';
+import { type Key, keysIn, type Ring, readInventory, ringOf, type SecretKey, titleOf } from './inventory.js';
 import { judge, zonesWithout } from './preflight.js';
 
 interface Options {
@@ -37,11 +37,11 @@ export async function rotateKey(kind: string, command: Command, terminal: Termin
 
 /** The keys of a ring by what they are in a rotation. */
 interface Standing {
-  readonly signer: Key;
+  readonly signer: SecretKey;
   /** Waits to sign. */
-  readonly prepared: Key | undefined;
+  readonly prepared: SecretKey | undefined;
   /** Signed before, and still verify. */
-  readonly old: readonly Key[];
+  readonly old: readonly SecretKey[];
 }
 
 class Rotation {
@@ -64,7 +64,7 @@ class Rotation {
     if (prepared) return this.#say(`prepared: key ${prepared.kid} is there already`);
     if (old.length > 0) return; // a rotation that has only to be ended
     const kid = String(signer.serial + 1);
-    const { pem } = await joseCrypto.makeKey();
+    const { pem } = await nodeCrypto.makeKey();
     await this.#put(kid, pem, true);
     this.#say(`prepared: key ${kid} verifies and is on its way to the zones; key ${signer.kid} signs`);
   }

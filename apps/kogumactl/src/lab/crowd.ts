@@ -1,4 +1,4 @@
-import { joseCrypto, type RsaKey, type TokenCrypto } from '@koguma/auth';
+import { nodeCrypto, type RsaKey, type TokenCrypto } from '@koguma/auth';
 import { type Log, loadConfig, systemClock, systemEntropy } from '@koguma/core';
 import { type ServedGlobal, serveGlobal } from '@koguma/global-cp';
 import { grpcDial } from '@koguma/kds';
@@ -44,7 +44,7 @@ export interface CrowdParts {
 /** A global and very many zones in this process: real links over loopback, stores in memory, free ports. */
 export class Crowd {
   readonly #parts: CrowdParts;
-  readonly #crypto = parsingOnce(joseCrypto);
+  readonly #crypto = parsingOnce(nodeCrypto);
   /** Global first, then the zones in their order. */
   readonly #members: ReadonlyMap<string, Member>;
   readonly #inSync = new Set<string>();

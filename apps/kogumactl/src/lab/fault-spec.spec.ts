@@ -35,8 +35,13 @@ describe('an order for a link', () => {
 
 describe('an order for a control plane, or a clock', () => {
   it('is read, or refused with the field', () => {
-    expect(readControlPlaneOrder({ crash: true, ttl: '10s' })).toEqual({ what: 'crash', ttlMs: 10_000 });
-    expect(() => readControlPlaneOrder({ crash: true, wipe: true })).toThrow('must have one of crash, restart, wipe');
+    const order = (body: object) => readControlPlaneOrder({ ...body, ttl: '10s' });
+    expect(order({ crash: true })).toEqual({ what: 'crash', wipes: false, ttlMs: 10_000 });
+    expect(order({ restart: true })).toEqual({ what: 'restart', wipes: false, ttlMs: 10_000 });
+    expect(order({ wipe: true })).toEqual({ what: 'restart', wipes: true, ttlMs: 10_000 });
+    expect(order({ crash: true, wipe: true })).toEqual({ what: 'crash', wipes: true, ttlMs: 10_000 });
+    for (const none of [{}, { restart: true, wipe: true }, { crash: true, restart: true }])
+      expect(() => order(none)).toThrow('must have one of crash, restart, wipe, or crash and wipe');
     expect(readClockOrder({ offset: '-90s', speed: 2 })).toMatchObject({ offsetMs: -90_000, speed: 2 });
     expect(() => readClockOrder({})).toThrow('must have offset, speed, or both');
     expect(() => readClockOrder({ speed: 0 })).toThrow('speed: a running lab cannot be frozen');

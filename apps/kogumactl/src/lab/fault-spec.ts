@@ -61,8 +61,16 @@ const linkFault = z
 const WHAT = ['crash', 'restart', 'wipe'] as const;
 const cpFault = z
   .strictObject({ crash: yes, restart: yes, wipe: yes, ttl })
-  .refine((given) => WHAT.filter((what) => given[what]).length === 1, { error: `must have one of ${WHAT.join(', ')}` })
-  .transform((given) => ({ ttlMs: given.ttl, what: WHAT.find((what) => given[what]) ?? 'restart' }));
+  .refine(({ crash, restart, wipe }) => (restart ? !(crash || wipe) : crash || wipe), {
+    error: `must have one of ${WHAT.join(', ')}, or crash and wipe`,
+  })
+  .transform(
+    ({ crash, wipe, ttl: ttlMs }): ControlPlaneOrder => ({
+      ttlMs,
+      what: crash ? 'crash' : 'restart',
+      wipes: wipe === true,
+    }),
+  );
 
 const clockFault = z
   .strictObject({
@@ -90,7 +98,10 @@ export interface LinkOrder {
 
 export interface ControlPlaneOrder {
   readonly ttlMs: number;
-  readonly what: (typeof WHAT)[number];
+  /** A crash lasts, a restart does not. */
+  readonly what: 'crash' | 'restart';
+  /** Whether its store is emptied in between. */
+  readonly wipes: boolean;
 }
 
 /** What is left out stays as it is. */

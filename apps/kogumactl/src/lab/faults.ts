@@ -93,21 +93,22 @@ export class Faults {
     }
   }
 
-  /** A crash lasts until its time is over; a restart, and a wipe, are over when they are done. */
-  async setControlPlane(who: string, { what, ttlMs }: ControlPlaneOrder): Promise<void> {
+  /** A crash lasts until its time is over; a restart is over when it is done. */
+  async setControlPlane(who: string, { what, wipes, ttlMs }: ControlPlaneOrder): Promise<void> {
     for (const name of this.#names(who)) {
       if (what === 'crash') {
         if (this.#hands.isUp(name)) await this.#hands.kill(name);
+        if (wipes) this.#hands.wipe(name);
         this.#keep(
           `control plane ${name}`,
-          what,
+          wipes ? 'crash, with an empty store' : 'crash',
           ttlMs,
           () => void this.resetControlPlane(name).catch(() => undefined),
         );
       } else {
         this.#forget(`control plane ${name}`);
         if (this.#hands.isUp(name)) await this.#hands.stop(name);
-        if (what === 'wipe') this.#hands.wipe(name);
+        if (wipes) this.#hands.wipe(name);
         await this.#hands.start(name, START_WITHIN_MS);
       }
     }

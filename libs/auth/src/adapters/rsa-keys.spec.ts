@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyExportOptions, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { KEY, OTHER_KEY } from '../keys.contract.js';
-import { joseCrypto } from './jose-crypto.js';
+import { nodeCrypto } from './node-crypto.js';
 import { parseRsaKey } from './rsa-keys.js';
 
 type Format = KeyExportOptions<'pem'> | KeyExportOptions<'der'>;
@@ -127,30 +127,30 @@ function tagged(tag: number, content: Buffer): Buffer {
 
 describe('signing and checking', () => {
   it('make a token that this key verifies, and no other', async () => {
-    const token = await joseCrypto.sign('1', { b: 1, a: 2 }, KEY);
-    expect(await joseCrypto.verify(token, KEY)).toBe(true);
-    expect(await joseCrypto.verify(token, parseRsaKey(Buffer.from(KEY.publicPem)))).toBe(true);
-    expect(await joseCrypto.verify(token, OTHER_KEY)).toBe(false);
-    expect(await joseCrypto.verify(token, joseCrypto.decoy)).toBe(false);
+    const token = await nodeCrypto.sign('1', { b: 1, a: 2 }, KEY);
+    expect(await nodeCrypto.verify(token, KEY)).toBe(true);
+    expect(await nodeCrypto.verify(token, parseRsaKey(Buffer.from(KEY.publicPem)))).toBe(true);
+    expect(await nodeCrypto.verify(token, OTHER_KEY)).toBe(false);
+    expect(await nodeCrypto.verify(token, nodeCrypto.decoy)).toBe(false);
   });
 
   it.each(['', '.', '..', 'a.b.c', 'e30.e30.AA', `${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`])(
     'say no to %j, and throw nothing',
     async (token) => {
-      expect(await joseCrypto.verify(token, KEY)).toBe(false);
+      expect(await nodeCrypto.verify(token, KEY)).toBe(false);
     },
   );
 
   it('do not take a key of another adapter', async () => {
     const { isPrivate, pem, publicPem, thumbprint } = KEY;
     const foreign = { isPrivate, pem, publicPem, thumbprint };
-    await expect(joseCrypto.sign('1', {}, foreign)).rejects.toThrow(TypeError);
+    await expect(nodeCrypto.sign('1', {}, foreign)).rejects.toThrow(TypeError);
   });
 
   it('have keys of 2048 bits, each another', async () => {
-    const key = await joseCrypto.makeKey();
+    const key = await nodeCrypto.makeKey();
     const { asymmetricKeyDetails } = createPublicKey(key.publicPem);
     expect([key.isPrivate, asymmetricKeyDetails?.modulusLength]).toEqual([true, 2_048]);
-    expect([KEY.thumbprint, OTHER_KEY.thumbprint, joseCrypto.decoy.thumbprint]).not.toContain(key.thumbprint);
+    expect([KEY.thumbprint, OTHER_KEY.thumbprint, nodeCrypto.decoy.thumbprint]).not.toContain(key.thumbprint);
   });
 });

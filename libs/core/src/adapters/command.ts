@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { Clock } from '../clock.js';
+import { type Clock, sleep } from '../clock.js';
 import { loadConfig } from '../config/config.js';
 import type { Config } from '../config/settings.js';
 import type { Role } from '../config/table.js';
@@ -48,6 +48,9 @@ interface Command {
 }
 
 const MACHINE = { clock: systemClock, entropy: systemEntropy, observer: UNOBSERVED, hostname: hostname() };
+
+/** A database or a peer that does not answer keeps no process that is to end. Stores survive that. */
+const LONGEST_STOP_MS = 3_000;
 
 const COMMANDS = ['run', 'migrate up', 'store rotate-key'];
 
@@ -101,11 +104,24 @@ async function serve(command: Command, config: Config, warnings: readonly string
   process.send?.({ type: 'ready', name });
   running.watch?.((state) => process.connected && process.send?.({ type: 'state', state }));
   await stopped;
-  await running.stop();
+  const left = await whatIsLeft(running.stop());
   await tracing.stop();
-  log.info('stopped');
+  if (left === undefined) log.info('stopped');
+  else log.warn('stopped, although not everything has ended', { because: left });
   // Everything of ours has ended; what a library may still wait for (a dial, a timer) is nobody's business any more.
   process.exit(0);
+}
+
+/** Why something has not ended; undefined when it has. */
+function whatIsLeft(ending: Promise<void>): Promise<string | undefined> {
+  const tooLong = sleep(systemClock, LONGEST_STOP_MS, new AbortController().signal);
+  return Promise.race([
+    ending.then(
+      () => undefined,
+      (error: unknown) => ControlPlaneError.from(error).message,
+    ),
+    tooLong.then(() => `something did not end within ${LONGEST_STOP_MS / 1_000} s`),
+  ]);
 }
 
 /** In a lab, what supervises it may move the time; nobody else can, and nothing else is moved. */

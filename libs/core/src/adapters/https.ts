@@ -2,7 +2,7 @@ import { request } from 'node:https';
 import { ControlPlaneError } from '../errors.js';
 
 interface Question {
-  readonly method: 'GET' | 'POST';
+  readonly method: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   /** PEM of the authorities that count; the system's when left out. */
@@ -13,6 +13,7 @@ interface Question {
 
 export interface HttpsAnswer {
   readonly status: number;
+  readonly headers: Headers;
   readonly text: string;
 }
 
@@ -44,7 +45,11 @@ export function askOverHttps(
         else chunks.push(chunk);
       });
       response.on('error', failed);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
+      response.on('end', () => {
+        const told = Object.entries(response.headers).map(([name, value]): [string, string] => [name, String(value)]);
+        const text = Buffer.concat(chunks).toString();
+        resolve({ status: response.statusCode ?? 0, headers: new Headers(told), text });
+      });
     });
     asked.on('error', failed);
     asked.end(body);

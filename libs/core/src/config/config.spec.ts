@@ -129,7 +129,7 @@ const DEFAULTS: [path: string, env: string | undefined, global: unknown, zone?: 
   ['multizone.zone.kds.rootCaFile', 'KUMA_MULTIZONE_ZONE_KDS_ROOT_CA_FILE', ''],
   ['multizone.zone.kds.tlsSkipVerify', 'KUMA_MULTIZONE_ZONE_KDS_TLS_SKIP_VERIFY', false],
   ['koguma.multizone.zone.kds.tokenFile', 'KOGUMA_MULTIZONE_ZONE_KDS_TOKEN_FILE', ''],
-  ['koguma.multizone.zone.reconnect.base', 'KOGUMA_MULTIZONE_ZONE_RECONNECT_BASE', 1_000],
+  ['koguma.multizone.zone.reconnect.base', 'KOGUMA_MULTIZONE_ZONE_RECONNECT_BASE', 250],
   ['koguma.multizone.zone.reconnect.max', 'KOGUMA_MULTIZONE_ZONE_RECONNECT_MAX', 60_000],
   ['koguma.multizone.zone.adoptClusterId', 'KOGUMA_MULTIZONE_ZONE_ADOPT_CLUSTER_ID', ''],
   ['diagnostics.serverPort', 'KUMA_DIAGNOSTICS_SERVER_PORT', 5680],

@@ -171,7 +171,7 @@ export const SETTINGS = {
   'multizone.zone.kds.tlsSkipVerify': setting(bool, false, { onlyFor: 'zone' }),
   /** What this zone proves itself to global with: a zone token of scope cp for its name; read each time that it dials. */
   'koguma.multizone.zone.kds.tokenFile': setting(text, '', { onlyFor: 'zone' }),
-  'koguma.multizone.zone.reconnect.base': setting(duration, 1_000, { onlyFor: 'zone' }),
+  'koguma.multizone.zone.reconnect.base': setting(duration, 250, { onlyFor: 'zone' }),
   'koguma.multizone.zone.reconnect.max': setting(duration, 60_000, { onlyFor: 'zone' }),
   /** The cluster id of the global that this zone may take in place of the one it knows. */
   'koguma.multizone.zone.adoptClusterId': setting(text, '', { onlyFor: 'zone' }),

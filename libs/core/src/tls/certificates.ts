@@ -14,6 +14,7 @@ import {
   readText,
   Unusable,
 } from './adapters/pem.js';
+import { stampOf } from './adapters/stamp.js';
 import { openSslCiphers } from './cipher-suites.js';
 import { Watched } from './watched.js';
 
@@ -89,7 +90,11 @@ export class Certificates {
       const expiry = expiryOf(watched.current.context.cert);
       if (expiry !== undefined) log.warn('the TLS certificate has expired', { server, file: files.cert.path, expiry });
     };
-    const watched = new Watched(() => materialOf(config, server, files), {
+    const source = {
+      read: () => materialOf(config, server, files),
+      stamp: () => stampOf(sourcesOf(config, server, files)),
+    };
+    const watched = new Watched(source, {
       changed: () => {
         log.info('TLS files have changed: new connections see the new ones', { server });
         tellExpiry();
@@ -152,6 +157,12 @@ export class Certificates {
  */
 export function certificatesFrom(file: NamedFile): string[] {
   return using(file, () => certificatesIn(readText(file.path)));
+}
+
+/** All files, and the folder, that {@link materialOf} reads. */
+function sourcesOf({ apiServer }: Config, server: TlsServer, { cert, key }: PairFiles): string[] {
+  const clients = [apiServer.https.tlsCaFile, apiServer.auth.clientCertsDir].filter((path) => path !== '');
+  return [cert.path, key.path, ...(server === 'apiServer.https' ? clients : [])];
 }
 
 function materialOf(config: Config, server: TlsServer, { cert, key }: PairFiles): Material {

@@ -1,22 +1,35 @@
 import type { Cancel } from '../clock.js';
 
+interface Source<T> {
+  read(): T;
+  /** A text that is another one whenever {@link read} may give something else. */
+  stamp(): string;
+}
+
+interface Events {
+  changed(): void;
+  refused(reason: string): void;
+}
+
 /**
  * What was read from files, and is read again when they may have changed. A change that cannot be used is told once,
  * and leaves what there was: files are often replaced one after the other.
  */
 export class Watched<T> {
-  readonly #read: () => T;
-  readonly #events: { changed(): void; refused(reason: string): void };
+  readonly #source: Source<T>;
+  readonly #events: Events;
   readonly #followers = new Set<() => void>();
   #current: T;
   #written: string;
+  #stamp: string;
   #refusal: string | undefined;
 
   /** @throws whatever `read` throws now */
-  constructor(read: () => T, events: { changed(): void; refused(reason: string): void }) {
-    this.#read = read;
+  constructor(source: Source<T>, events: Events) {
+    this.#source = source;
     this.#events = events;
-    this.#current = read();
+    this.#stamp = source.stamp(); // before it is read: what changes meanwhile is seen the next time
+    this.#current = source.read();
     this.#written = JSON.stringify(this.#current);
   }
 
@@ -30,10 +43,13 @@ export class Watched<T> {
     return () => this.#followers.delete(changed);
   }
 
-  /** Reads again; what counts is the content. */
+  /** Reads again what may have changed; what counts is the content. */
   look(): void {
     try {
-      const found = this.#read();
+      const stamp = this.#source.stamp();
+      if (stamp === this.#stamp) return;
+      this.#stamp = stamp;
+      const found = this.#source.read();
       this.#refusal = undefined;
       const written = JSON.stringify(found);
       if (written === this.#written) return;

@@ -1,5 +1,5 @@
+import type { Status } from '@koguma/protobuf';
 import type { Node } from '../gen/envoy/config/core/v3/base.js';
-import type { Status } from '../gen/google/rpc/status.js';
 import type { Snapshot, XdsType } from './snapshot.js';
 
 /** What requests of both dialects of ADS have in common. */

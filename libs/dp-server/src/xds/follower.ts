@@ -1,3 +1,4 @@
+import type { Any } from '@koguma/protobuf';
 import { Cluster } from '../gen/envoy/config/cluster/v3/cluster.js';
 import type { Node } from '../gen/envoy/config/core/v3/base.js';
 import { ClusterLoadAssignment } from '../gen/envoy/config/endpoint/v3/endpoint.js';
@@ -5,7 +6,6 @@ import { Listener } from '../gen/envoy/config/listener/v3/listener.js';
 import { RouteConfiguration } from '../gen/envoy/config/route/v3/route.js';
 import { HttpConnectionManager } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import type { DiscoveryRequest, DiscoveryResponse } from '../gen/envoy/service/discovery/v3/discovery.js';
-import type { Any } from '../gen/google/protobuf/any.js';
 import { typeUrlOf, type XdsType, xdsTypeOf } from './snapshot.js';
 
 /** How much a proxy has of each type. */

@@ -1,4 +1,5 @@
 import { sha256 } from '@koguma/core';
+import type { Any } from '@koguma/protobuf';
 import type { Spec } from '@koguma/resources';
 import { Cluster, Cluster_DiscoveryType } from '../gen/envoy/config/cluster/v3/cluster.js';
 import { TrafficDirection } from '../gen/envoy/config/core/v3/base.js';
@@ -10,7 +11,6 @@ import { RouteConfiguration } from '../gen/envoy/config/route/v3/route.js';
 import { Router } from '../gen/envoy/extensions/filters/http/router/v3/router.js';
 import { HttpConnectionManager } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { TcpProxy } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.js';
-import type { Any } from '../gen/google/protobuf/any.js';
 import type { ProxyType } from '../proxy.js';
 
 /** The types that a proxy is served, in the order in which a change of them is safe: what is named comes before who names it. */

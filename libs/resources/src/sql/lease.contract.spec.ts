@@ -1,9 +1,9 @@
 import { SILENT, sleep, systemClock, systemEntropy } from '@koguma/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startProcess } from '../../../../test/support/second-process.js';
 import { hasPostgres, ThrowawayCluster } from '../../../../test/support/throwaway-cluster.js';
 import { Leadership } from '../leadership.js';
 import { secret } from '../samples.contract.js';
-import { startProcess } from '../second-process.contract.js';
 import type { Lease, ResourceStore } from '../store.js';
 import { openPostgresStore } from './postgres.js';
 import { openSqliteStore } from './sqlite.js';

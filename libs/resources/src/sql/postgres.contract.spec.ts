@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { loadConfig, SILENT, systemEntropy } from '@koguma/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startProcess } from '../../../../test/support/second-process.js';
 import { hasPostgres, ThrowawayCluster } from '../../../../test/support/throwaway-cluster.js';
 import { migrateStore } from '../open-store.js';
 import { create, secret } from '../samples.contract.js';
-import { startProcess } from '../second-process.contract.js';
 import type { ResourceStore } from '../store.js';
 import { openPostgresStore, type PostgresStoreOptions } from './postgres.js';
 

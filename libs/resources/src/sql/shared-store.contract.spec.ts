@@ -1,9 +1,9 @@
 import { type LogFields, SILENT, systemClock, systemEntropy } from '@koguma/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startProcess } from '../../../../test/support/second-process.js';
 import { hasPostgres, ThrowawayCluster } from '../../../../test/support/throwaway-cluster.js';
 import type { Resource } from '../resource.js';
 import { create, insight, secret } from '../samples.contract.js';
-import { startProcess } from '../second-process.contract.js';
 import type { ResourceStore, StoreTransaction } from '../store.js';
 import { ResourceView } from '../view.js';
 import { openPostgresStore } from './postgres.js';

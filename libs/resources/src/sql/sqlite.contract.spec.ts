@@ -5,8 +5,8 @@ import path from 'node:path';
 import { SILENT, systemEntropy } from '@koguma/core';
 import Libsql from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { hasStrace, startProcess, traced } from '../../../../test/support/second-process.js';
 import { create, secret } from '../samples.contract.js';
-import { hasStrace, startProcess, traced } from '../second-process.contract.js';
 import type { ResourceStore } from '../store.js';
 import { openSqliteStore } from './sqlite.js';
 

@@ -14,8 +14,7 @@ import {
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Duration } from "../../google/protobuf/duration.js";
-import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { Duration, Timestamp } from "@koguma/protobuf";
 
 export interface GlobalReport {
   /** By type: the revision of global's store at which what zones get of it last changed. */

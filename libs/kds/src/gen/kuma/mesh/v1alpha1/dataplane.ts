@@ -3,8 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Duration } from "../../../google/protobuf/duration.js";
-import { UInt32Value } from "../../../google/protobuf/wrappers.js";
+import { Duration, UInt32Value } from "@koguma/protobuf";
 import { EnvoyAdmin } from "./envoy_admin.js";
 import { MetricsBackend } from "./mesh.js";
 

@@ -3,8 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Struct } from "../../../google/protobuf/struct.js";
-import { Timestamp } from "../../../google/protobuf/timestamp.js";
+import { Struct, Timestamp } from "@koguma/protobuf";
 
 export interface DataplaneInsight {
   subscriptions: DiscoverySubscription[];

@@ -17,7 +17,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Duration } from "../../../google/protobuf/duration.js";
+import { Duration } from "@koguma/protobuf";
 
 export enum AdminOutputFormat {
   TEXT = 0,

@@ -3,9 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Duration } from "../../../google/protobuf/duration.js";
-import { Struct } from "../../../google/protobuf/struct.js";
-import { BoolValue, DoubleValue } from "../../../google/protobuf/wrappers.js";
+import { BoolValue, DoubleValue, Duration, Struct } from "@koguma/protobuf";
 
 export interface Mesh {
   mtls?: Mesh_Mtls | undefined;

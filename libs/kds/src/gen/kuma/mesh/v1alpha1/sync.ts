@@ -14,8 +14,8 @@ import {
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Any } from "@koguma/protobuf";
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "../../../envoy/service/discovery/v3/discovery.js";
-import { Any } from "../../../google/protobuf/any.js";
 
 /** What the `resource` of a discovery Resource holds. */
 export interface KumaResource {

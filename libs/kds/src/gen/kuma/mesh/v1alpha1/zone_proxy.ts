@@ -3,7 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Struct } from "../../../google/protobuf/struct.js";
+import { Struct } from "@koguma/protobuf";
 import { DiscoverySubscription } from "./dataplane_insight.js";
 import { EnvoyAdmin } from "./envoy_admin.js";
 

@@ -3,7 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { BytesValue } from "../../../google/protobuf/wrappers.js";
+import { BytesValue } from "@koguma/protobuf";
 
 /**
  * The body of a Secret and of a GlobalSecret.

@@ -3,8 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Timestamp } from "../../../google/protobuf/timestamp.js";
-import { BoolValue } from "../../../google/protobuf/wrappers.js";
+import { BoolValue, Timestamp } from "@koguma/protobuf";
 
 export interface Zone {
   /** Absent means enabled. */

@@ -3,7 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Duration } from "../../../../google/protobuf/duration.js";
+import { Duration } from "@koguma/protobuf";
 import { ConfigSource } from "../../core/v3/config_source.js";
 
 export interface Cluster {

@@ -3,7 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Struct } from "../../../../google/protobuf/struct.js";
+import { Struct } from "@koguma/protobuf";
 
 export enum TrafficDirection {
   UNSPECIFIED = 0,

@@ -3,8 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Any } from "../../../../google/protobuf/any.js";
-import { Status } from "../../../../google/rpc/status.js";
+import { Any, Status } from "@koguma/protobuf";
 import { ControlPlane, Node } from "../../../config/core/v3/base.js";
 
 /** State of the world: a subscription, an ACK or a NACK. */

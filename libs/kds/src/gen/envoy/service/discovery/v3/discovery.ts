@@ -3,9 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Any } from "../../../../google/protobuf/any.js";
-import { Duration } from "../../../../google/protobuf/duration.js";
-import { Status } from "../../../../google/rpc/status.js";
+import { Any, Duration, Status } from "@koguma/protobuf";
 import { ControlPlane, Node } from "../../../config/core/v3/node.js";
 
 /** A subscription, an ACK or a NACK. */

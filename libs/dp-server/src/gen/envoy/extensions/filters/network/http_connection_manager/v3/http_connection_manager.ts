@@ -3,7 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Any } from "../../../../../../google/protobuf/any.js";
+import { Any } from "@koguma/protobuf";
 import { ConfigSource } from "../../../../../config/core/v3/config_source.js";
 
 export interface HttpConnectionManager {

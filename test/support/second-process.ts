@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = new URL('../../../', import.meta.url).href;
+const ROOT = new URL('../../', import.meta.url).href;
 
 /** Lets a bare Node run our sources: `.js` means the `.ts` beside it, and our packages are their `src`. */
 const HOOKS = `
@@ -36,7 +36,7 @@ export interface SecondProcess {
 }
 
 /**
- * Runs an ES module's text in a real process of its own; it can import this package as `@koguma/resources`.
+ * Runs an ES module's text in a real process of its own; it can import our libs by their names, as `@koguma/resources`.
  * @param under the command that runs Node, when it is not to run by itself
  */
 export function startProcess(script: string, under: readonly string[] = []): SecondProcess {

@@ -1,0 +1,162 @@
+import { Auth, nodeCrypto } from '@koguma/auth';
+import { SILENT, UNOBSERVED } from '@koguma/core';
+import { Insights, Leadership } from '@koguma/resources';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
+import { ZoneReport } from './gen/koguma/v1/sync.js';
+import { KdsServer } from './kds-server.js';
+import type { Hello, StreamIn } from './link.js';
+import { Timeline } from './timeline.js';
+import { type End, end, outboxOf } from './two-ends.contract.js';
+
+const BEAT_MS = 5_000;
+const STALE_MS = 3 * BEAT_MS;
+
+let at: End;
+let kds: KdsServer;
+
+beforeEach(async () => {
+  at = await end();
+  const { clock, entropy, store, tasks, view, manager } = at;
+  const insights = new Insights({ store, view, clock, log: SILENT, flushIntervalMs: 10_000 });
+  tasks.start('insights', (signal) => insights.run(signal));
+  const off = { enableIssuer: false, useSecrets: false };
+  const nobody = { users: [], groups: [] };
+  const settings = {
+    switches: { dpToken: off, zoneToken: off, userToken: off },
+    staticKeys: [],
+    grants: { adminResources: nobody, generateDpToken: nobody, generateUserToken: nobody, generateZoneToken: nobody },
+    localhostIsAdmin: false,
+    bootstrapAdminToken: false,
+  };
+  const auth = new Auth({ view, crypto: nodeCrypto, clock, entropy, log: SILENT, settings, federated: false });
+  const instanceId = entropy.uuid();
+  kds = new KdsServer({
+    ...{ manager, view, insights, clock, entropy, tasks, instanceId, log: SILENT, observer: UNOBSERVED },
+    leadership: new Leadership({ store, clock, log: SILENT, instanceId }),
+    outbox: outboxOf(at),
+    timeline: new Timeline({ traces: auth.traces, view, clock, controlPlane: 'global', zones: () => [] }),
+    settings: { heartbeatInterval: BEAT_MS, zoneHealthCheck: { pollInterval: 0, timeout: 0 } },
+  });
+});
+afterEach(() => at.tasks.stop());
+
+const hello = (instanceId: string): Hello => ({
+  zone: 'east',
+  version: 'x',
+  instanceId,
+  features: [],
+  storeId: instanceId === '' ? '' : 'its store',
+  token: '',
+});
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** A zone's link: it asks for everything and, where it `takes` what comes, has that at once. */
+async function connect(instanceId: string, { takes }: { takes: boolean }): Promise<StreamIn<DeltaDiscoveryRequest>> {
+  const stream = kds.globalToZone(hello(instanceId), {
+    send: (bytes) => {
+      const { typeUrl, nonce: responseNonce } = DeltaDiscoveryResponse.decode(bytes);
+      if (takes) queueMicrotask(() => stream.message(DeltaDiscoveryRequest.fromPartial({ typeUrl, responseNonce })));
+    },
+    end: () => undefined,
+  });
+  await settled();
+  for (const typeUrl of ['Config', 'Mesh', 'Secret', 'GlobalSecret'])
+    stream.message(DeltaDiscoveryRequest.fromPartial({ typeUrl, node: { id: 'east' } }));
+  await settled();
+  return stream;
+}
+
+const east = () => kds.zones().find(({ zone }) => zone === 'east');
+const pass = async (ms: number) => {
+  const until = at.clock.mono() + ms;
+  while (at.clock.step(until)) await settled();
+  at.clock.moveTo(until);
+};
+
+describe('a zone of ours whose heartbeat never begins', () => {
+  it('is Stale from the bound on, although it has applied everything', async () => {
+    await connect('a life', { takes: true });
+    expect(east()?.state).toBe('Online');
+    await pass(STALE_MS);
+    expect(east()).toMatchObject({ state: 'Stale', lagMs: STALE_MS, reason: 'nothing was heard of the zone' });
+    expect(east()?.heartbeat).toBeNull();
+  });
+
+  it('is not, when it begins', async () => {
+    await connect('a life', { takes: true });
+    await pass(STALE_MS);
+    const beat = kds.heartbeat(hello('a life'), { send: () => undefined, end: () => undefined });
+    beat.message(ZoneReport.fromPartial({}));
+    expect(east()).toMatchObject({ state: 'Online', heartbeat: { heardMsAgo: 0 } });
+  });
+});
+
+describe('a plain Kuma, which has no heartbeat', () => {
+  it('is Online as long as it has applied everything', async () => {
+    await connect('', { takes: true });
+    await pass(10 * STALE_MS);
+    expect(east()).toMatchObject({ state: 'Online', lagMs: 0 });
+  });
+});
+
+describe('how old what a zone has may be', () => {
+  it('is counted from the end of its last good link', async () => {
+    (await connect('a life', { takes: true })).closed(undefined);
+    await pass(60_000);
+    expect(east()).toMatchObject({ state: 'Offline', lagMs: 60_000 });
+  });
+
+  it('goes on growing over links that bring nothing', async () => {
+    (await connect('a life', { takes: true })).closed(undefined);
+    for (let dial = 1; dial <= 3; dial++) {
+      const link = await connect('a life', { takes: false });
+      await pass(30_000);
+      expect(east()).toMatchObject({ state: 'Stale', lagMs: dial * 30_000 });
+      link.closed(undefined);
+      expect(east()).toMatchObject({ state: 'Offline', lagMs: dial * 30_000 });
+    }
+  });
+
+  it('goes on growing when a link that was silent is over', async () => {
+    const link = await connect('a life', { takes: true });
+    await pass(40_000);
+    link.closed(undefined);
+    await pass(10_000);
+    expect(east()).toMatchObject({ state: 'Offline', lagMs: 50_000 });
+  });
+
+  it('is nothing any more once a link has brought everything', async () => {
+    (await connect('a life', { takes: false })).closed(undefined);
+    await pass(60_000);
+    await connect('a life', { takes: true });
+    expect(east()).toMatchObject({ state: 'Online', lagMs: 0 });
+  });
+});
+
+describe('a zone that is deleted, and of which another comes under its name', () => {
+  const zone = { type: 'Zone', mesh: '', name: 'east' } as const;
+  const mesh = { type: 'Mesh', mesh: '', name: 'payments' } as const;
+  const again = async () => {
+    await at.manager.put(mesh, {});
+    (await connect('a life', { takes: true })).closed(undefined);
+    await settled();
+    expect(kds.has('east', mesh)).toBe(true);
+    await at.manager.delete(zone);
+    await at.manager.put(zone, {});
+  };
+
+  it('has nothing of what the first one had, and was never seen', async () => {
+    await again();
+    expect(kds.has('east', mesh)).toBeUndefined();
+    expect(east()).toMatchObject({ state: 'Offline', since: null, lagMs: null });
+  });
+
+  it('has connections of its own alone', async () => {
+    await again();
+    await connect('another life', { takes: true });
+    await settled();
+    const insight = await at.manager.get({ ...zone, type: 'ZoneInsight' });
+    expect(insight?.spec.subscriptions).toHaveLength(1);
+  });
+});
