@@ -25,7 +25,7 @@ export function readJson(text: string): Json {
   };
   const string = (): string => {
     const quoted = match(/"(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"/y).slice(1, -1);
-    if ([...quoted].some((char) => char < ' ')) fail();
+    if (Buffer.from(quoted).some((byte) => byte < 0x20)) fail();
     return quoted.replace(/\\(u[0-9a-fA-F]{4}|.)/g, (_, code: string) =>
       code.length > 1 ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : (ESCAPES[code] ?? code),
     );

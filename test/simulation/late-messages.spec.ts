@@ -15,6 +15,12 @@ beforeEach(async () => {
 
 const write = (port: number) =>
   run.write(east, { type: 'Dataplane', mesh: 'default', name: 'web-1' }, { networking: NETWORKING, probes: { port } });
+const stateOnGlobal = () => {
+  const { zones } = (run.globals[0]?.running?.plane.kds.report() ?? { zones: [] }) as {
+    zones: { zone: string; state: string }[];
+  };
+  return zones.find(({ zone }) => zone === 'east')?.state;
+};
 const onGlobal = async () => (await run.globals[0]?.store.list('Dataplane'))?.map(({ spec }) => spec.probes);
 describe('what is late on a connection that is over for the zone, and not yet for global', () => {
   it('is not taken for news when the zone has said something newer on its next one', async () => {
@@ -32,5 +38,18 @@ describe('what is late on a connection that is over for the zone, and not yet fo
     expect(await onGlobal()).toEqual([{ port: 3 }]);
     await run.pass(10_000);
     expect(await onGlobal()).toEqual([{ port: 3 }]);
+  });
+});
+
+describe('a zone that is in sync before its heartbeat has begun', () => {
+  it('is shown as stale when nothing more is heard of it', async () => {
+    east.weather.linger = () => 0;
+    east.weather.delay = (_, lane) => (lane === 'heartbeat' ? 60_000 : 1);
+    east.network.breakAll();
+    await run.pass(3_000);
+    expect(stateOnGlobal()).toBe('Online');
+    east.weather.is('both');
+    await run.pass(17_000);
+    expect(stateOnGlobal()).toBe('Stale');
   });
 });

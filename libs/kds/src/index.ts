@@ -5,7 +5,8 @@ export { KdsModule, KdsTransport } from './grpc/kds.module.js';
 export { KdsServer } from './kds-server.js';
 export { type InventoriedKey, KeyInventory } from './key-inventory.js';
 export { type Dial, type Hello, type KdsEndpoint, type Link, PINGS, type StreamIn, type StreamOut } from './link.js';
-export { type Direction, type Lane, type MemoryNetwork, memoryNetwork, type Weather } from './memory-link.js';
+export { type MemoryNetwork, memoryNetwork } from './memory-link.js';
+export type { Direction, Lane, Weather } from './memory-pipe.js';
 export { Outbox } from './outbox.js';
 export {
   CLUSTER_ID_NAME,

@@ -58,7 +58,7 @@ export class OpenStreams {
   claim(hello: Hello): void {
     const { heart, log } = this.#parts;
     const others = this.#of(hello.zone).filter((stream) => stream.hello.instanceId !== hello.instanceId);
-    const silent = others.filter((stream) => (heart.heardFrom(stream.hello)?.silentMs ?? 0) >= heart.staleAfterMs);
+    const silent = others.filter((stream) => (this.silentMs(stream) ?? 0) >= heart.staleAfterMs);
     const holder = others.find((stream) => !silent.includes(stream) && isForeign(stream.hello, hello));
     const elsewhere = this.#ownerElsewhere(hello.zone);
     if (holder || (elsewhere && isForeign(elsewhere, hello))) {
@@ -80,6 +80,16 @@ export class OpenStreams {
     const reason = new ControlPlaneError('unavailable', 'a newer connection of the zone is there');
     const ofZone = this.#of(zone).filter(({ sender }) => !sender);
     for (const { hello, end } of ofZone.slice(0, -1)) if (storeId !== '' && hello.storeId === storeId) end(reason);
+  }
+
+  /**
+   * How long ago a stream's control plane was last heard: by its heartbeat or, before that has begun, since it came or
+   * said that it lives: its link may carry one way only. Undefined for a plain Kuma, which has no heartbeat.
+   */
+  silentMs({ hello, lastSign }: OpenStream): number | undefined {
+    const { heart, clock } = this.#parts;
+    const heard = heart.heardFrom(hello)?.silentMs;
+    return heard ?? (hello.instanceId === '' ? undefined : clock.mono() - lastSign);
   }
 
   get size(): number {

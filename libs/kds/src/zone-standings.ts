@@ -65,13 +65,12 @@ export class ZoneStandings {
     });
   }
 
-  #linkOf({ hello, since, lastSign, sender }: OpenStream) {
-    const heard = this.#parts.heart.heardFrom(hello);
+  #linkOf(stream: OpenStream) {
+    const { hello, since, sender } = stream;
+    const { heart, streams } = this.#parts;
     const program = hello.instanceId === '' ? ('kuma' as const) : ('koguma' as const);
-    // One of ours that has not begun its heartbeat yet is silent as well: its link may carry one way only.
-    const unheardMs = program === 'kuma' ? undefined : this.#parts.clock.mono() - lastSign;
-    const types = sender?.report() ?? [];
-    return { since, program, types, report: heard?.report, silentMs: heard?.silentMs ?? unheardMs };
+    const report = heart.heardFrom(hello)?.report;
+    return { since, program, types: sender?.report() ?? [], report, silentMs: streams.silentMs(stream) };
   }
 
   /** The later one of those that this replica had, and others. */
