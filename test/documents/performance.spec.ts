@@ -22,7 +22,7 @@ describe('what is said of performance', () => {
 
   it('shows each plot that there is, each on white', () => {
     const shown = [...page.matchAll(/\]\(plots\/(\S+)\)/g)].map(([, file]) => file);
-    expect(shown.toSorted()).toEqual(readdirSync(`${docs}plots`).toSorted());
+    expect(new Set(shown)).toEqual(new Set(readdirSync(`${docs}plots`)));
     for (const file of shown)
       expect(readFileSync(`${docs}plots/${file}`, 'utf8')).toMatch(/^<svg [^>]*><rect [^>]*fill="white"/);
   });
