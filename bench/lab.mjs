@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Connection } from './http.mjs';
@@ -37,6 +38,7 @@ export class ControlPlane {
     this.#child = owned(
       spawn(process.execPath, [PROGRAMS[role], 'run'], {
         env: {
+          UV_THREADPOOL_SIZE: String(Math.max(1, availableParallelism() - 1)), // as in every lab
           ...Object.fromEntries(inherited),
           KUMA_MODE: role,
           KUMA_STORE_TYPE: 'sqlite',

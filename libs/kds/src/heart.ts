@@ -6,6 +6,8 @@ import { durationOf } from './wire.js';
 
 /** So many intervals without a word, and what is known of the other side counts as old. */
 const INTERVALS_UNTIL_STALE = 3;
+/** At most so many times in an interval there is something to tell: what is due until then is told together. */
+const BEATS_PER_INTERVAL = 20;
 
 interface Parts {
   readonly outbox: Outbox;
@@ -20,7 +22,8 @@ interface Parts {
 
 interface Pulse {
   readonly send: StreamOut<GlobalReport>;
-  /** When the zone last said something, on `mono`. */
+  /** When the zone was last told something, and last said something, on `mono`. */
+  told: number;
   heard: number;
   said: ZoneReport;
   /** The stream is over. What was heard last is kept as long as others of that control plane are open. */
@@ -29,7 +32,8 @@ interface Pulse {
 
 /**
  * Global's side of the heartbeat (`koguma.v1.SyncService`): repeats to every zone what there is, from memory, and
- * hears from each what it has applied. While no zone listens nothing ticks.
+ * hears from each what it has applied. Each zone has an interval of its own, so that a thousand do not answer at once
+ * while a change is under way. While no zone listens nothing ticks.
  */
 export class Heart {
   readonly #parts: Parts;
@@ -48,11 +52,12 @@ export class Heart {
   /** Takes the heartbeat of one life of a zone's control plane. */
   accept(hello: Hello, send: StreamOut<GlobalReport>): StreamIn<ZoneReport> {
     const { clock } = this.#parts;
-    const pulse: Pulse = { send, heard: clock.mono(), said: ZoneReport.fromPartial({}), isOver: false };
+    const now = clock.mono();
+    const pulse: Pulse = { send, told: now, heard: now, said: ZoneReport.fromPartial({}), isOver: false };
     const life = lifeOf(hello);
     this.#pulses.set(life, pulse);
     send.send(this.#reportTo(pulse, this.#written()));
-    this.#cancelBeat ??= clock.after(this.#parts.intervalMs, () => this.#beat());
+    if (!this.#cancelBeat) this.#beatIn(this.#parts.intervalMs);
     return {
       message: (report) => {
         pulse.heard = clock.mono();
@@ -84,12 +89,27 @@ export class Heart {
     this.#pulses.clear();
   }
 
-  #beat(): void {
+  #beatIn(wait: number): void {
+    const { clock } = this.#parts;
+    const planned = clock.mono() + wait;
+    // Timers may be early by a fraction.
+    this.#cancelBeat = clock.after(wait, () => this.#beat(Math.max(planned, clock.mono())));
+  }
+
+  #beat(now: number): void {
     this.#cancelBeat = undefined;
     if (this.#pulses.size === 0) return;
+    const { intervalMs } = this.#parts;
     const written = this.#written();
-    for (const pulse of this.#pulses.values()) pulse.send.send(this.#reportTo(pulse, written));
-    this.#cancelBeat = this.#parts.clock.after(this.#parts.intervalMs, () => this.#beat());
+    let next = now + intervalMs;
+    for (const pulse of this.#pulses.values()) {
+      if (now - pulse.told >= intervalMs) {
+        pulse.told = now;
+        pulse.send.send(this.#reportTo(pulse, written));
+      }
+      next = Math.min(next, pulse.told + intervalMs);
+    }
+    this.#beatIn(Math.max(next - now, intervalMs / BEATS_PER_INTERVAL));
   }
 
   /** The revision of the last change of each type. */

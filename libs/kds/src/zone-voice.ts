@@ -26,7 +26,7 @@ export class ZoneVoice {
   constructor(parts: Parts) {
     this.#parts = parts;
     parts.traces.onChange((trace) => {
-      if (!this.#speak) return;
+      if (!this.#speak || !isFelt(trace)) return;
       this.#news.set(traceName(trace), trace);
       if (!this.#gathering) this.#gather();
     });
@@ -36,7 +36,7 @@ export class ZoneVoice {
   begin(speak: () => void): void {
     this.#speak = speak;
     this.#news.clear();
-    for (const trace of this.#parts.traces.list()) this.#news.set(traceName(trace), trace);
+    for (const trace of this.#parts.traces.list()) if (isFelt(trace)) this.#news.set(traceName(trace), trace);
   }
 
   /** The heartbeat is over. */
@@ -73,4 +73,9 @@ export class ZoneVoice {
       if (this.#news.size > 0) this.#speak?.();
     });
   }
+}
+
+/** That it was applied is told by the acknowledgement: of what nobody has felt there is no more to say. */
+function isFelt({ firstRefusal, closed }: Trace): boolean {
+  return firstRefusal !== undefined || closed > 0;
 }

@@ -27,6 +27,8 @@ const REFRESH_MS = 2_000;
 
 /** How many are written in one transaction: what people write must not wait until all of a thousand zones are. */
 const AT_ONCE = 50;
+/** Milliseconds between two such transactions: what people write goes to the zones meanwhile. */
+const PAUSE_MS = 50;
 
 /**
  * What is known of zones and proxies and changes all the time: connections, counters, times. Written coalesced and
@@ -103,7 +105,7 @@ export class Insights {
     const following = this.shared ? this.#follow(signal) : undefined;
     while (!signal.aborted) {
       if (!this.#due) await new Promise<void>((resolve) => (this.#wake = resolve));
-      await this.#writePending();
+      await this.#writePending(signal);
     }
     signal.removeEventListener('abort', stop);
     this.#cancelFlush?.();
@@ -144,7 +146,7 @@ export class Insights {
   }
 
   /** What cannot be written now is not worth more than a line in the log, and waits for the next time. */
-  async #writePending(): Promise<void> {
+  async #writePending(signal?: AbortSignal): Promise<void> {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
     this.#due = false;
@@ -153,8 +155,10 @@ export class Insights {
     const fences = new Set(pending.map(({ fence }) => fence));
     for (const fence of fences) {
       const batch = pending.filter((one) => one.fence === fence);
-      for (let from = 0; from < batch.length; from += AT_ONCE)
+      for (let from = 0; from < batch.length; from += AT_ONCE) {
+        if (from > 0 && signal) await sleep(this.#parts.clock, PAUSE_MS, signal);
         await this.#writeBatch(batch.slice(from, from + AT_ONCE), fence);
+      }
     }
   }
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Failure } from '../failure.js';
 import { Child, type Life, type SyncState } from './child.js';
 import { type Environment, environmentFor, type Plan } from './topology.js';
@@ -36,7 +37,9 @@ export class Supervisor {
   constructor({ plans, programs, env, onChange }: SupervisorParts) {
     this.#onChange = onChange ?? (() => undefined);
     const changed = (child: Child) => this.#changed(child);
-    this.#children = plans.map((plan) => new Child(plan, programs[plan.role], environmentFor(plan, env), changed));
+    this.#children = plans.map(
+      (plan) => new Child(plan, programs[plan.role], environmentFor(plan, env, availableParallelism()), changed),
+    );
   }
 
   /**

@@ -100,7 +100,21 @@ describe('the plan of a lab', () => {
   it('passes on the environment of the caller without the settings of another control plane', () => {
     const [global] = planLab(SETTINGS);
     const caller = { PATH: '/bin', KUMA_MODE: 'zone', KUMA_STORE_POSTGRES_HOST: 'db', KOGUMA_DATA: '/x' };
-    expect(global && environmentFor(global, caller)).toEqual({ PATH: '/bin', ...global?.env });
+    expect(global && environmentFor(global, caller, 4)).toEqual({
+      PATH: '/bin',
+      UV_THREADPOOL_SIZE: '3',
+      ...global?.env,
+    });
+  });
+
+  it.each([
+    [{}, 1, '1'],
+    [{}, 2, '1'],
+    [{}, 16, '15'],
+    [{ UV_THREADPOOL_SIZE: '4' }, 2, '4'],
+  ])('leaves a core free of signatures, unless %j says otherwise, with %d cores', (caller, cores, threads) => {
+    const [global] = planLab(SETTINGS);
+    expect(global && environmentFor(global, caller, cores).UV_THREADPOOL_SIZE).toBe(threads);
   });
 });
 

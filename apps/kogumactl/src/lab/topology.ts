@@ -236,9 +236,11 @@ function planOf(name: string, index: number, { data, memory, portOffset, configs
 
 /**
  * The environment of one control plane. Settings of Kuma and Koguma that the caller's shell happens to have are left
- * out: the same command gives the same lab in every terminal.
+ * out: the same command gives the same lab in every terminal. Signatures are made by one thread less than the machine has
+ * cores: what signs must not keep the rest of a control plane, and the others of the lab, from answering.
+ * @param cores how many the machine has
  */
-export function environmentFor(plan: Plan, caller: Environment): Environment {
+export function environmentFor(plan: Plan, caller: Environment, cores: number): Environment {
   const inherited = Object.entries(caller).filter(([key]) => !/^(KUMA|KOGUMA)_/.test(key));
-  return { ...Object.fromEntries(inherited), ...plan.env };
+  return { UV_THREADPOOL_SIZE: String(Math.max(1, cores - 1)), ...Object.fromEntries(inherited), ...plan.env };
 }
