@@ -22,7 +22,7 @@ async function oneRound({ count, changes, idleMs }) {
   const idle = await place.used();
   await sleep(idleMs);
   const rested = await place.used();
-  let before = rested;
+  let before = rested; // of the changes that count
   const taken = [];
   let ids = Array.from({ length: LIST_LENGTH }, () => crypto.randomUUID());
   // The first change finds everything cold, and is for all others what a warm-up is.
