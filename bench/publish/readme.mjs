@@ -37,7 +37,7 @@ const FIGURES = [
   short('rate of checks with 100,000 revoked ids, to that with none', 'rate with 100,000 ids, to none'),
   short('store reads and writes of an idle global', 'store reads and writes of global'),
   short('start of all three at once to the first zone token', 'global and 2 zones to the first zone token'),
-  short('memory of a zone', 'memory of east'),
+  short('memory of a zone, two minutes after the start', 'memory of east, at rest'),
   (sections) => {
     const most = sections.filter(({ at }) => at?.proxies).at(-1);
     const of = (name) => find([most], name);

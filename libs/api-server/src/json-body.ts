@@ -47,6 +47,7 @@ function arrived(message: IncomingMessage, limit: number): Promise<Buffer | unde
     const chunks: Buffer[] = [];
     let size = 0;
     const lost = (cause?: unknown) => reject(malformed('did not arrive whole', cause));
+    const closed = () => message.complete || lost(); // every message is closed at last
     message.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size <= limit) chunks.push(chunk);
@@ -54,7 +55,7 @@ function arrived(message: IncomingMessage, limit: number): Promise<Buffer | unde
     });
     message.once('end', () => resolve(Buffer.concat(chunks)));
     message.once('error', lost);
-    message.once('close', lost);
+    message.once('close', closed);
     if (message.destroyed) lost();
   });
 }
