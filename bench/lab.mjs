@@ -87,6 +87,15 @@ export class ControlPlane {
     return readFileSync(this.#log, 'utf8').split('\n').filter(Boolean);
   }
 
+  /** Bytes of its heap that are alive: it collects its garbage first. Only where `bench/soak/collect.mjs` is loaded. */
+  async aliveBytes() {
+    this.#child.send({ type: 'collect' });
+    for (;;) {
+      const [{ type, bytes }] = await once(this.#child, 'message');
+      if (type === 'alive') return bytes;
+    }
+  }
+
   /** CPU seconds that its process has used, on all its threads. */
   async cpuSeconds() {
     return this.#metric('process_cpu_seconds_total');

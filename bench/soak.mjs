@@ -11,7 +11,7 @@ import { giveUp } from './processes.mjs';
 import { Deeds } from './soak/deeds.mjs';
 import { Load } from './soak/load.mjs';
 import { judge } from './soak/verdict.mjs';
-import { ofControlPlane, ofProcess } from './soak/watch.mjs';
+import { MB, ofControlPlane, ofProcess } from './soak/watch.mjs';
 
 const EVERY_MS = 10_000;
 const SETTLE_MS = 5_000;
@@ -23,7 +23,9 @@ const minutes = Number(values.minutes);
 if (!(minutes >= 0.5 && minutes <= 1_440)) giveUp(`--minutes ${values.minutes} is not a time: use 0.5 to 1440`);
 setTimeout(() => giveUp('the soak did not end by itself'), minutes * 60_000 + 4 * AFTERMATH_MS).unref();
 
+process.env.NODE_OPTIONS = `--import=${new URL('soak/collect.mjs', import.meta.url)}`;
 const lab = await Lab.start({ KUMA_DP_SERVER_AUTHN_ENABLE_RELOADABLE_TOKENS: 'true' });
+delete process.env.NODE_OPTIONS;
 for (const each of lab.all) each.api.close();
 await sleep(SETTLE_MS);
 const before = await vitals();
@@ -37,8 +39,9 @@ const began = performance.now();
 console.log(`${lab.all.map(({ name, pid }) => `${name} is ${pid}`).join(', ')}; ${minutes} minutes`);
 const loaded = load.run(over);
 for (let nth = 1; !over.aborted; nth++) {
-  await sample();
-  if (nth % 6 === 0) tell();
+  const isMinute = nth % 6 === 0;
+  await sample(isMinute);
+  if (isMinute) tell();
   const rest = began + nth * EVERY_MS - performance.now();
   await sleep(Math.max(0, rest), undefined, { signal: over }).catch(() => undefined);
 }
@@ -77,9 +80,11 @@ async function vitals() {
   return Object.fromEntries(all);
 }
 
-async function sample() {
+async function sample(isMinute) {
   const at = (performance.now() - began) / 1000;
   for (const [name, one] of Object.entries(await vitals())) samples[name].push({ at, ...one });
+  // After the other, so that what each held with its garbage is seen too.
+  if (isMinute) for (const each of lab.all) samples[each.name].at(-1).alive = (await each.aliveBytes()) / MB;
   for (const { name, pid } of others) samples[name].push({ at, ...ofProcess(pid) });
 }
 

@@ -100,10 +100,12 @@ export function growth({ title, by, unit, curves, goal, linear = false }) {
 
 /**
  * How things were over time.
- * @param lines { name, points: [minutes, value][] } each
+ * @param lines { name, points: [minutes, value or null where it was not looked at][] } each
  */
 export function course({ title, unit, lines }) {
-  const values = lines.flatMap(({ name, points }) => points.map(([x, value]) => ({ name, x, value })));
+  const values = lines
+    .flatMap(({ name, points }) => points.map(([x, value]) => ({ name, x, value })))
+    .filter(({ value }) => value !== null);
   return {
     title,
     ...SIZE,

@@ -117,6 +117,7 @@ export async function plotOfSoak({ samples }) {
   return draw([
     course({ title: 'memory (RSS)', unit: 'MB', lines: lines(names, ({ rss }) => rss) }),
     course({ title: 'heap in use', unit: 'MB', lines: lines(servers, ({ heap }) => heap) }),
+    course({ title: 'heap that is alive', unit: 'MB', lines: lines(servers, ({ alive }) => alive ?? null) }),
     course({ title: 'open files', unit: '', lines: lines(names, ({ files }) => files) }),
     course({ title: 'active handles', unit: '', lines: lines(servers, ({ handles }) => handles) }),
     course({ title: 'CPU', unit: '% of a core', lines: lines(names, cpu) }),

@@ -31,13 +31,13 @@ export function trend(points) {
 
 /**
  * What each minute left in memory at its least, after warm-up: what garbage there was in between is no leak.
- * @param samples { at: seconds, [what]: MB }
+ * @param samples { at: seconds, [what]: MB, where it was looked at }
  * @returns { windows } with its trend in MB an hour, unless the time was too short
  */
 export function growth(samples, what) {
   const from = samples.at(-1).at * WARM_UP;
   const windows = new Map();
-  for (const sample of samples.filter(({ at }) => at >= from)) {
+  for (const sample of samples.filter((each) => each.at >= from && what in each)) {
     const window = Math.floor((sample.at - from) / WINDOW_S);
     const least = windows.get(window);
     if (!least || sample[what] < least[what]) windows.set(window, sample);
@@ -54,7 +54,7 @@ export function judge({ samples, before, after, failures, errors, sync, leftOver
   const findings = [];
   const find = (what, good, says) => findings.push({ what, good, says });
   for (const [name, ofOne] of Object.entries(samples)) {
-    for (const what of ['rss', 'heap'].filter((each) => each in ofOne[0])) {
+    for (const what of ['rss', 'alive'].filter((each) => ofOne.some((sample) => each in sample))) {
       const { windows, slope, low, high } = growth(ofOne, what);
       const says = (each) => `${each.toFixed(1)}`.replace('-', '−');
       if (slope === undefined) find(`${what} of ${name}`, undefined, `${windows} minutes are too few to tell`);

@@ -7,7 +7,7 @@ const sawtooth = (mbAnHour) =>
   Array.from({ length: MINUTES * 6 }, (_, nth) => {
     const at = nth * 10;
     const mb = 60 + ((at % 180) / 180) * 30 + (mbAnHour * at) / 3_600;
-    return { at, rss: mb, heap: mb };
+    return { at, rss: mb, ...(nth % 6 === 5 && { alive: 60 + (mbAnHour * at) / 3_600 }) };
   });
 const calm = {
   samples: { global: sawtooth(0) },
@@ -32,22 +32,27 @@ describe('a trend', () => {
 
 describe('the growth of memory', () => {
   it('is none where only garbage comes and goes', () => {
-    const { slope, low, high } = growth(sawtooth(0), 'heap');
+    const { slope, low, high } = growth(sawtooth(0), 'rss');
     expect(Math.abs(slope)).toBeLessThan(6);
     expect(low).toBeLessThanOrEqual(0);
     expect(high).toBeGreaterThanOrEqual(0);
   });
 
   it('is found under the garbage', () => {
-    const { slope, low, high } = growth(sawtooth(60), 'heap');
+    const { slope, low, high } = growth(sawtooth(60), 'rss');
     expect(slope).toBeGreaterThan(50);
     expect(slope).toBeLessThan(70);
     expect(low).toBeLessThan(slope);
     expect(high).toBeGreaterThan(slope);
   });
 
+  it('is exact in what is alive', () => {
+    const { slope, low, high } = growth(sawtooth(20), 'alive');
+    for (const each of [slope, low, high]) expect(each).toBeCloseTo(20);
+  });
+
   it('is not told of a short time', () => {
-    expect(growth(sawtooth(60).slice(0, 6 * 6), 'heap')).not.toHaveProperty('slope');
+    expect(growth(sawtooth(60).slice(0, 6 * 6), 'rss')).not.toHaveProperty('slope');
   });
 });
 
@@ -57,7 +62,7 @@ describe('a soak', () => {
   });
 
   it.each([
-    ['memory that grows', { samples: { global: sawtooth(60) } }, ['rss of global', 'heap of global']],
+    ['memory that grows', { samples: { global: sawtooth(60) } }, ['rss of global', 'alive of global']],
     ['a file that stays open', { after: { global: { files: 31, handles: 8 } } }, ['files of global']],
     ['a handle that stays', { after: { global: { files: 30, handles: 9 } } }, ['handles of global']],
     ['a deed that failed', { failures: [{}] }, ['deeds']],

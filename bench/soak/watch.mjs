@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-const MB = 1e6;
+export const MB = 1e6;
 const HEAP = 'nodejs_heap_size_used_bytes';
 const HANDLES = 'nodejs_active_handles_total';
 const LAG = 'nodejs_eventloop_lag_p99_seconds';

@@ -135,7 +135,7 @@ describe('the direction of imports', () => {
       'bench',
     ]) as { summary: { violations: { from: string; rule: { name: string } }[] } };
     for (const { from, rule } of summary.violations) violations.push(`${from}: ${rule.name}`);
-  });
+  }, 30_000);
   afterAll(() => scratch.remove());
 
   test.each(refused)('%s may not: %s (%s)', (file, _code, rule) => {

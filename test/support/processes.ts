@@ -41,9 +41,11 @@ export class Program {
   }
 
   /** A program in a terminal of its own, by `script` of util-linux: it is typed to, and Ctrl-C is a key. */
-  static inTerminal(command: readonly string[], env: Record<string, string>): Program {
-    const line = command.map((word) => `'${word}'`).join(' ');
-    return new Program('script', ['--quiet', '--return', '--flush', '--command', line, '/dev/null'], env, 'pipe');
+  static inTerminal(words: readonly string[], env: Record<string, string>): Program {
+    const line = words.map((word) => `'${word}'`).join(' ');
+    // `exec`: a shell that waits for the program would end by the Ctrl-C itself, before the program has.
+    const command = ['--command', `exec ${line}`];
+    return new Program('script', ['--quiet', '--return', '--flush', ...command, '/dev/null'], env, 'pipe');
   }
 
   get output(): string {

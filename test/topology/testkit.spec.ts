@@ -214,7 +214,8 @@ describe('the time of a lab', () => {
   });
 
   it('runs what comes again and again once while it sleeps, and as often as it is due in the minute after', async () => {
-    await lab.synced();
+    // Each zone has an interval of its own: alone, the listener is the one whose beat the sleep holds.
+    for (const name of ['east', 'west']) await lab.zone(name).stop();
     let beats = 0;
     const { endpoint } = lab.global.served;
     const stream = endpoint.heartbeat(
@@ -226,10 +227,10 @@ describe('the time of a lab', () => {
     const walked = beats;
     await lab.clock.advance('8760h');
     expect(walked).toBe(120);
-    // Each zone has an interval of its own: the one beat of the sleep may have been another's.
-    expect(beats - walked).toBeGreaterThanOrEqual(12);
-    expect(beats - walked).toBeLessThanOrEqual(13);
+    expect(beats - walked).toBe(13);
     stream.closed(undefined);
+    for (const name of ['east', 'west']) await lab.zone(name).start();
+    await lab.synced();
   });
 
   it('runs at another speed in one control plane alone', async () => {

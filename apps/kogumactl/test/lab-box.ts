@@ -19,7 +19,7 @@ import { createServer } from 'node:http';
 const { FAKE = '', FAKE_HTTP, KUMA_MODE, KUMA_GENERAL_WORK_DIR: folder, KUMA_API_SERVER_HTTP_PORT: port } = process.env;
 const send = (message) => process.connected && process.send(message);
 process.on('disconnect', () => process.exit(0));
-process.on('SIGTERM', () => FAKE !== 'deaf' && process.exit(0));
+process.on('SIGTERM', () => FAKE !== 'deaf' && setTimeout(() => process.exit(0), FAKE === 'slow' ? 300 : 0));
 process.on('SIGINT', () => process.exit(7));
 writeFileSync(folder + '/given.json', JSON.stringify({ args: process.argv.slice(2), env: process.env }));
 console.log(JSON.stringify({ level: 30, msg: 'started', pid: process.pid }));

@@ -92,18 +92,19 @@ export class Heart {
   #beatIn(wait: number): void {
     const { clock } = this.#parts;
     const planned = clock.mono() + wait;
-    // Timers may be early by a fraction.
+    // Timers may be early by a fraction: what is due when this one is planned is due when it fires.
     this.#cancelBeat = clock.after(wait, () => this.#beat(Math.max(planned, clock.mono())));
   }
 
-  #beat(now: number): void {
+  #beat(due: number): void {
     this.#cancelBeat = undefined;
     if (this.#pulses.size === 0) return;
-    const { intervalMs } = this.#parts;
+    const { clock, intervalMs } = this.#parts;
+    const now = clock.mono();
     const written = this.#written();
     let next = now + intervalMs;
     for (const pulse of this.#pulses.values()) {
-      if (now - pulse.told >= intervalMs) {
+      if (due - pulse.told >= intervalMs) {
         pulse.told = now;
         pulse.send.send(this.#reportTo(pulse, written));
       }

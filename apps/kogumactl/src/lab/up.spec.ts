@@ -32,7 +32,7 @@ const pidsOf = ({ controlPlanes }: LabStatus) => controlPlanes.map(({ pid }) => 
 
 describe('kogumactl up', () => {
   it('runs a lab until Ctrl-C, and other terminals work with it', async () => {
-    const running = up();
+    const running = up('--env', '*:FAKE=slow');
     await ready(running);
     const east = 6681 + offset;
     expect(running.text).toContain(`curl -X POST http://localhost:${east}/tokens/zone-ingress`);
@@ -64,7 +64,8 @@ describe('kogumactl up', () => {
 
     const pids = pidsOf(await status());
     running.child.kill('SIGINT');
-    // Once more at once, as package runners do it: that is no second Ctrl-C.
+    // Once more at once, as package runners do it: that is no second Ctrl-C. The lab takes its time to stop, or this would
+    // find a program that is gone already.
     running.child.kill('SIGINT');
     expect(await running.end()).toBe(0);
     expect(running.text).toMatch(/Stopping the lab\.\nThe lab has stopped\.\n$/);
