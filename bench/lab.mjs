@@ -2,11 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Connection } from './http.mjs';
-import { folder, giveUp, owned } from './processes.mjs';
+import { folder, giveUp, owned, THREADS } from './processes.mjs';
 
 const PROGRAMS = {
   global: fileURLToPath(new URL('../apps/global-cp/bin/global-cp.js', import.meta.url)),
@@ -38,7 +37,7 @@ export class ControlPlane {
     this.#child = owned(
       spawn(process.execPath, [PROGRAMS[role], 'run'], {
         env: {
-          UV_THREADPOOL_SIZE: String(Math.max(1, availableParallelism() - 1)), // as in every lab
+          ...THREADS,
           ...Object.fromEntries(inherited),
           KUMA_MODE: role,
           KUMA_STORE_TYPE: 'sqlite',

@@ -1,12 +1,15 @@
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Everything that this run leaves on disk until it ends. */
 export const folder = mkdtempSync(path.join(tmpdir(), 'koguma-bench-'));
+
+/** As every lab has it: the main thread needs a core as well. */
+export const THREADS = { UV_THREADPOOL_SIZE: String(Math.max(1, availableParallelism() - 1)) };
 
 const running = new Set();
 
@@ -100,9 +103,9 @@ export class Zones {
 
 /** A process with servers that do nothing; see bare.mjs. */
 export class Bare {
-  #child = owned(fork(fileURLToPath(new URL('./bare.mjs', import.meta.url))));
+  #child = owned(fork(fileURLToPath(new URL('./bare.mjs', import.meta.url)), { env: { ...process.env, ...THREADS } }));
 
-  /** The ports of both. @returns { http, grpc } */
+  /** Its process id, and the ports of both. @returns { pid, http, grpc } */
   async ports() {
     const [ports] = await once(this.#child, 'message');
     return ports;
