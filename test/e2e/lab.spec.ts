@@ -1,10 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeCrypto } from '@koguma/auth';
 import { connectLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LabProcesses } from '../support/lab-processes.js';
-import { eventually, isAlive, ROOT } from '../support/processes.js';
+import { KOGUMACTL, LabProcesses } from '../support/lab-processes.js';
+import { eventually, isAlive, Program, ROOT, scratchFolder } from '../support/processes.js';
 import { httpsCall, shownBy } from '../support/tls.js';
 
 let lab: LabProcesses;
@@ -203,6 +203,16 @@ describe('a lab of real processes', () => {
     expect(await demo.ended()).toBe(1);
     expect(demo.output).toContain('Error: the demo was interrupted');
     expect(await ok('fault', 'list')).toBe('Nothing is wrong on purpose.\n');
+  });
+
+  it('has no demo left behind that was interrupted before its own lab was up', async () => {
+    const { path, remove } = await scratchFolder();
+    const demo = Program.inTerminal([process.execPath, KOGUMACTL, 'demo', 'revocation'], { HOME: path, TMPDIR: path });
+    await demo.says('starting one');
+    demo.type('\x03');
+    expect([await demo.ended(), readdirSync(path)]).toEqual([1, []]);
+    expect(demo.output).toContain('Error: the demo was interrupted');
+    await remove();
   });
 
   it('keeps everything over Ctrl-C, which ends all in two seconds and leaves nobody behind', async () => {

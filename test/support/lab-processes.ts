@@ -1,7 +1,7 @@
 import { ControlPlaneClient } from '@koguma/testkit';
 import { Program, ROOT, run, scratchFolder } from './processes.js';
 
-const KOGUMACTL = `${ROOT}/apps/kogumactl/bin/kogumactl.js`;
+export const KOGUMACTL = `${ROOT}/apps/kogumactl/bin/kogumactl.js`;
 
 /** `kogumactl up` as a person runs it: one process a control plane, SQLite in a folder of its own. */
 export class LabProcesses {

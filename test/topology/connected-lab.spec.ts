@@ -1,7 +1,10 @@
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { readScenario, runLive } from '@koguma/scenario';
-import { type ConnectedLab, type ConnectOptions, connectLab, startWiredLab, type WiredLab } from '@koguma/testkit';
+import { ConnectedLab, type ConnectOptions, connectLab, startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandLine } from '../support/command-line.js';
 import { ROOT, scratchFolder } from '../support/processes.js';
@@ -109,6 +112,30 @@ describe('a composed lab', () => {
     expect((await running.global.get('/meshes/visitors')).status).toBe(404);
     expect((await running.zone('east').get<{ total: number }>('/dataplanes')).body.total).toBe(0);
     await running.global.deleteSecret(list);
+  });
+
+  it('has all put back that can be, and names the rest, when something fails on the way', async () => {
+    const door = createServer((request, response) => {
+      response.statusCode = request.method === 'GET' ? 200 : 500;
+      response.end('{"links":[],"controlPlanes":[],"clocks":[]}');
+    }).listen(0, '127.0.0.1');
+    await once(door, 'listening');
+    const held = await composed({
+      global: running.global.url,
+      putsBack: true,
+      faults: `http://127.0.0.1:${(door.address() as AddressInfo).port}`,
+    });
+    const asAdmin = { token };
+    const body = { type: 'Mesh', name: 'visitors' };
+    expect((await held.global.call('PUT', '/meshes/visitors', body, asAdmin)).status).toBe(201);
+    await expect(held.leave()).rejects.toThrow(/^could not be put back: DELETE http.*\/faults answers 500/);
+    expect((await running.global.get('/meshes/visitors')).status).toBe(404);
+    door.close();
+  });
+
+  it('has no proxies where nobody knows where they connect', async () => {
+    const held = new ConnectedLab({ zones: { east: 'https://east.example.com' } });
+    expect(() => held.startProxy('east', { name: 'web-1', token })).toThrow('proxies: is missing for east');
   });
 
   const play = async (steps: string, signal?: AbortSignal) => {

@@ -11,6 +11,9 @@ import { type End, end, outboxOf } from './two-ends.contract.js';
 
 const BEAT_MS = 5_000;
 const STALE_MS = 3 * BEAT_MS;
+/** More changes than this at once, and whoever follows the store has to read all of it. */
+const LOGGED = 10_000;
+const AT = { creationTime: 1, modificationTime: 1 };
 
 let at: End;
 let kds: KdsServer;
@@ -175,6 +178,15 @@ describe('what a zone has', () => {
     expect(kds.has('east', mesh)).toBe(true);
     await connect('another life', { takes: false });
     expect(kds.has('east', mesh)).toBe(true);
+  });
+
+  it('is not known any more once global had to read its store anew, which may be another', async () => {
+    const { revision } = await at.store.transaction(async (tx) => {
+      for (let nth = 0; nth <= LOGGED; nth++)
+        await tx.create({ type: 'Dataplane', mesh: 'default', name: `web-${nth}`, labels: {}, spec: {}, ...AT });
+    });
+    await at.view.reached(revision);
+    expect(kds.has('east', mesh)).toBeUndefined();
   });
 
   it('is not known of one that comes back with another store', async () => {

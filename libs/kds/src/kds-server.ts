@@ -89,8 +89,9 @@ export class KdsServer implements KdsEndpoint {
       ...{ heart: this.#heart, streams: this.#streams, memory: this.#memory },
     });
     // After the streams, which end those of a zone that is gone and tell of it.
-    parts.view.onChange(({ entries }) => {
+    parts.view.onChange(({ reset, entries }) => {
       for (const { key, resource } of entries) if (key.type === 'Zone' && !resource) this.#forget(key.name);
+      if (reset) this.#startAnew();
     });
     parts.insights.onChange(({ entries }) => {
       for (const { key } of entries) if (key.type === 'ZoneInsight') this.#streams.settle(key.name);
@@ -240,6 +241,13 @@ export class KdsServer implements KdsEndpoint {
   }
 
   /** The next zone of that name is another one. */
+  /** The view was read anew: it may be of a store that was put back, and says nothing of what is gone. */
+  #startAnew(): void {
+    this.#memory.startAnew();
+    const { view } = this.#parts;
+    for (const zone of this.#memory.zones) if (!view.get({ type: 'Zone', mesh: '', name: zone })) this.#forget(zone);
+  }
+
   #forget(zone: string): void {
     this.#memory.forget(zone);
     this.#insights.forget(zone);

@@ -21,6 +21,10 @@ interface Memory {
 export class ZoneMemory {
   readonly #zones = new Map<string, Memory>();
 
+  get zones(): readonly string[] {
+    return [...this.#zones.keys()];
+  }
+
   /** The link of a zone that ended last. */
   lastLink(zone: string): LastLink | undefined {
     return this.#zones.get(zone)?.lastLink;
@@ -51,6 +55,11 @@ export class ZoneMemory {
   met(zone: string, storeId: string): void {
     const memory = this.#of(zone);
     if (memory.storeId !== storeId) this.#zones.set(zone, { ...memory, storeId, applied: new Map() });
+  }
+
+  /** Revisions count from another beginning: those that zones have acknowledged say nothing any more. */
+  startAnew(): void {
+    for (const { applied } of this.#zones.values()) applied.clear();
   }
 
   forget(zone: string): void {

@@ -115,6 +115,8 @@ export class ConnectedLab implements DrivenLab {
   /** Starts a proxy of a zone, in this process. It goes on trying until it is stopped. @throws ControlPlaneError `invalid` without an `authority` */
   startProxy(zone: string, options: ProxyOptions): LabProxy {
     const { proxies: controlPlane } = this.zone(zone);
+    if (controlPlane === undefined)
+      throw invalid({ field: 'proxies', reason: `is missing for ${zone}: its address has no port to go by` });
     const authority = this.#authority;
     if (authority === undefined) {
       const reason = 'is missing: proxies speak TLS alone; npm start has it in ~/.koguma/global/ca.crt';
@@ -189,15 +191,21 @@ export class ConnectedLab implements DrivenLab {
    * @throws ControlPlaneError `unavailable` that names what could not be put back
    */
   async leave(): Promise<void> {
-    await Promise.all(this.proxies.map((proxy) => this.stopProxy(proxy)));
-    await this.#door?.reset();
-    await Promise.all([this.global, ...this.#zones.values()].map((node) => node.start()));
-    for (const { zone, path } of this.#started) await this.zone(zone).discard(path);
+    const left: string[] = [];
+    // Whatever fails, the rest is put back all the same.
+    const tried = async (work: Promise<unknown>) => {
+      await work.catch((error: unknown) => left.push(ControlPlaneError.from(error).message));
+    };
+    await Promise.all(this.proxies.map((proxy) => tried(this.stopProxy(proxy))));
+    if (this.#door) await tried(this.#door.reset());
+    await Promise.all([this.global, ...this.#zones.values()].map((node) => tried(node.start())));
+    for (const { zone, path } of this.#started) await tried(this.zone(zone).discard(path));
     // Whoever was interrupted puts back what was written all the same.
     const calm = new ConnectedTime(this.#openDoor, new AbortController().signal);
     const limit = milliseconds(USUAL_LIMIT);
-    const left = await this.#journal?.undo(async (isDone) => (await calm.passUntil(isDone, limit)) !== undefined);
-    if (left?.length) throw new ControlPlaneError('unavailable', `could not be put back: ${left.join('; ')}`);
+    const undone = this.#journal?.undo(async (isDone) => (await calm.passUntil(isDone, limit)) !== undefined);
+    left.push(...((await undone) ?? []));
+    if (left.length > 0) throw new ControlPlaneError('unavailable', `could not be put back: ${left.join('; ')}`);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -223,8 +231,9 @@ export class ConnectedLab implements DrivenLab {
 }
 
 /** Kuma's ports stand together: 5678 for proxies, where REST is at 5681, and at 5682 with TLS. */
-function usualPortForProxies(api: string): string {
+function usualPortForProxies(api: string): string | undefined {
   const { hostname, port, protocol } = new URL(api);
+  if (port === '') return undefined;
   return `https://${hostname}:${Number(port) - (protocol === 'https:' ? 4 : 3)}`;
 }
 

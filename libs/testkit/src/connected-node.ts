@@ -10,8 +10,8 @@ interface Parts {
   readonly name: string;
   readonly url: string;
   readonly client: ClientOptions;
-  /** Where proxies of a zone connect. */
-  readonly proxies: string;
+  /** Where proxies of a zone connect; undefined where nobody knows. */
+  readonly proxies: string | undefined;
   readonly time: ConnectedTime;
   readonly door: () => FaultDoor;
   readonly journal: Journal | undefined;
@@ -20,8 +20,8 @@ interface Parts {
 /** A control plane in a process of its own. */
 export class ConnectedNode extends ControlPlaneClient implements DrivenNode {
   readonly name: string;
-  /** Where its proxies connect: `https://localhost:6678`. */
-  readonly proxies: string;
+  /** Where its proxies connect: `https://localhost:6678`; undefined where that was neither said nor can be told from its address. */
+  readonly proxies: string | undefined;
   readonly #parts: Parts;
   #running = true;
 
@@ -84,7 +84,7 @@ export class ConnectedNode extends ControlPlaneClient implements DrivenNode {
   ): Promise<Answer<B>> {
     const { journal } = this.#parts;
     if (!journal) return super.call<B>(method, path, body, options);
-    const send = (...sent: [method: string, path: string, body?: unknown]) => super.call(...sent, options);
+    const send = (m: string, p: string, b?: unknown) => super.call(m, p, b, options);
     return journal.send(this.name, send, method, path, body) as Promise<Answer<B>>;
   }
 }

@@ -12,17 +12,19 @@ interface Entry {
 export class Journal {
   readonly #entries = new Map<string, Entry>();
 
-  /** Sends a request; before the first write to a resource it is looked at. */
+  /** Sends a request; before the first write to a resource it is looked at, and what cannot be looked at is not written. */
   async send(at: string, send: Send, method: string, path: string, body?: unknown): Promise<Answer> {
     const [resource = '', query = ''] = path.split('?', 2);
     const key = `${at} ${resource}`;
     const isWrite = (method === 'PUT' || method === 'DELETE') && !query.includes('dryRun');
     if (!isWrite || this.#entries.has(key)) return send(method, path, body);
     const before = await send('GET', resource);
-    const answer = await send(method, path, body);
+    if (before.status !== 200 && before.status !== 404) return before;
     const undo = () => (before.status === 200 ? send('PUT', resource, before.body) : send('DELETE', resource));
-    if (answer.status < 300 && (before.status === 200 || before.status === 404))
-      this.#entries.set(key, { what: `${resource} at ${at}`, undo });
+    // At once: when the answer is lost, it may be written all the same.
+    this.#entries.set(key, { what: `${resource} at ${at}`, undo });
+    const answer = await send(method, path, body);
+    if (answer.status >= 300) this.#entries.delete(key);
     return answer;
   }
 

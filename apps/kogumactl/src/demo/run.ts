@@ -29,10 +29,14 @@ export async function runDemo(
     const end = () => reject(new Failure('the demo was interrupted', `Begin again with: npx kogumactl demo ${name}`));
     stop.addEventListener('abort', end, { once: true });
   });
+  interrupted.catch(() => undefined); // it may come before anybody waits for it
   terminal.out.write('Looking for a lab, or starting one …\n');
   const began = performance.now();
   const seconds = () => ((performance.now() - began) / 1000).toFixed(1);
-  const lab = await rentLab(data, stop, terminal);
+  const lab = await rentLab(data, stop, terminal).catch((error: unknown) => {
+    if (stop.aborted) return interrupted;
+    throw error;
+  });
   try {
     terminal.out.write(`${lab.isOwn ? 'A lab for this demo' : 'The lab that runs'} is ready after ${seconds()} s.\n`);
     const stage = new Stage(lab, kogumactl, auto);

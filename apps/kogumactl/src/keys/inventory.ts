@@ -85,9 +85,14 @@ export function titleOf({ kind, mesh }: Ring, kid?: string): string {
   return `${kind} key${kid === undefined ? 's' : ` ${kid}`}${mesh === '' ? '' : ` of mesh ${mesh}`}`;
 }
 
-/** The keys of a ring, by rising serial: secrets alone. @throws Failure when there are none */
-export function keysIn({ keys }: Inventory, ring: Ring): SecretKey[] {
-  const found = keys.filter(isSecret).filter((key) => isIn(ring, key));
+/** The keys of a ring, by rising serial: secrets alone. */
+export function secretsIn({ keys }: Inventory, ring: Ring): SecretKey[] {
+  return keys.filter(isSecret).filter((key) => isIn(ring, key));
+}
+
+/** The same. @throws Failure when there are none */
+export function keysIn(inventory: Inventory, ring: Ring): SecretKey[] {
+  const found = secretsIn(inventory, ring);
   if (found.length > 0) return found;
   throw new Failure(`there are no ${titleOf(ring)} here`, 'See what there is: npx kogumactl keys list');
 }

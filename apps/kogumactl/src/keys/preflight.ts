@@ -16,6 +16,7 @@ import {
   readInventory,
   ringOf,
   type SecretKey,
+  secretsIn,
   titleOf,
 } from './inventory.js';
 
@@ -34,7 +35,7 @@ const NAMED = 5;
 /** @throws Failure when there is no such key */
 export function judge(inventory: Inventory, ring: Ring, kid: string): Preflight {
   const configured = configuredIn(inventory, ring, kid);
-  const keys = keysIn(inventory, ring);
+  const keys = configured ? secretsIn(inventory, ring) : keysIn(inventory, ring);
   const key = keys.find((one) => one.kid === kid);
   if (!key && configured) {
     const what = `${titleOf(ring, kid)} is not kept as a secret: it is configured, in ${configured.foundIn}`;

@@ -18,6 +18,21 @@ function watching(content: () => string) {
 }
 
 describe('what was read from files', () => {
+  it('is read again when reading failed, also when nothing shows that it changed since', () => {
+    let text = 'old';
+    let canRead = true;
+    const { watched, touch, told } = watching(() => {
+      if (!canRead) throw new Error('too many open files');
+      return text;
+    });
+    [text, canRead] = ['new', false];
+    touch();
+    for (let look = 0; look < 3; look++) watched.look();
+    canRead = true;
+    watched.look();
+    expect([watched.current, told]).toEqual(['new', ['too many open files', 'changed']]);
+  });
+
   it('is not read again while nothing shows that it may have changed', () => {
     const { watched, reads, told } = watching(() => 'same');
     for (let look = 0; look < 10; look++) watched.look();

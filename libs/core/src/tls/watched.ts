@@ -59,6 +59,7 @@ export class Watched<T> {
       const { message } = error as Error;
       if (message !== this.#refusal) this.#events.refused(message);
       this.#refusal = message;
+      this.#stamp = ''; // what failed may have been the reading: it is tried again, also when nothing changes
       return;
     }
     this.#events.changed();

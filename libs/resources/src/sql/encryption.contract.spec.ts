@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Log, SILENT, systemEntropy } from '@koguma/core';
@@ -8,7 +18,7 @@ import { hasStrace, traced } from '../../../../test/support/second-process.js';
 import { hasPostgres, ThrowawayCluster } from '../../../../test/support/throwaway-cluster.js';
 import { secret } from '../samples.contract.js';
 import type { ResourceStore } from '../store.js';
-import { addKey } from './adapters/key-file.js';
+import { addKey, followKeyFile } from './adapters/key-file.js';
 import { openPostgresStore } from './postgres.js';
 import { openSqliteStore } from './sqlite.js';
 
@@ -80,6 +90,35 @@ describe('a key file', () => {
     );
     expect(await ended).toBeNull();
     expect(calls()).toEqual([`fsync ${keyFile}.new`, 'rename', `fsync ${folder}`]);
+  });
+});
+
+describe('a key file that is changed', () => {
+  it.skipIf(process.getuid?.() !== 0)('stays that of its owner', () => {
+    chownSync(keyFile, 4711, 4712);
+    chmodSync(keyFile, 0o640);
+    addKey(keyFile);
+    const { uid, gid, mode } = statSync(keyFile);
+    expect([uid, gid, mode & 0o777]).toEqual([4711, 4712, 0o640]);
+  });
+
+  it('is as it was, and names the setting, when it cannot be', () => {
+    const before = readFileSync(keyFile, 'utf8');
+    mkdirSync(`${keyFile}.new`);
+    expect(() => addKey(keyFile)).toThrow(
+      `${SETTING}: got ${JSON.stringify(keyFile)}, which cannot be written (EISDIR)`,
+    );
+    expect(readFileSync(keyFile, 'utf8')).toBe(before);
+  });
+
+  it('is told of again and again until what follows from it is done', async () => {
+    let told = 0;
+    const stop = followKeyFile(keyFile, async () => ++told === 2);
+    giveKeys(newKey());
+    await expect.poll(() => told, { timeout: 10_000 }).toBe(2);
+    giveKeys(newKey());
+    await expect.poll(() => told, { timeout: 10_000 }).toBe(3);
+    stop();
   });
 });
 
@@ -210,6 +249,9 @@ describe.skipIf(!hasPostgres())('secrets in a PostgreSQL database', () => {
     const [one, two] = await Promise.all([open(keyFile), open(keyFile)]);
     await one.transaction((tx) => tx.create(sealedSecret('a')));
     expect((await two.list('Secret'))[0]?.spec).toEqual({ data: CLEAR });
+    addKey(keyFile);
+    const isTold = (line: string) => line.startsWith('the data key is wrapped by the first key of the file');
+    await expect.poll(() => lines.filter(isTold).length, { timeout: 10_000 }).toBe(2);
   });
 
   it('that somebody put in the place of another, or in the clear, are not taken for it', async () => {

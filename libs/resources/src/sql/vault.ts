@@ -55,18 +55,31 @@ export async function openVault(database: SqlDatabase, keyFile: string, log: Log
   if (!row) await begin(database, first, log);
   const wrapped = String((row ?? (await database.query(DATA_KEY))[0])?.wrapped);
   const dataKey = unwrap(wrapped, readKeys(keyFile));
-  const follow = () => rewrap(database, keyFile, dataKey, log);
-  const stop = followKeyFile(
-    keyFile,
-    () =>
-      void follow().catch((error: unknown) =>
-        log.error('the data key is not wrapped anew', { error: ControlPlaneError.from(error).message }),
-      ),
-  );
-  await follow().catch((error: unknown) => {
+  const tell = (key: AesKey) =>
+    log.info('the data key is wrapped by the first key of the file: older ones can be taken out of it', {
+      key: nameOfKey(key),
+    });
+  let refusal: string | undefined;
+  const stop = followKeyFile(keyFile, async () => {
+    try {
+      const { key } = await rewrap(database, keyFile, dataKey);
+      refusal = undefined;
+      tell(key); // also when another replica was quicker: an operator waits for the word of each
+      return true;
+    } catch (error) {
+      const { message } = ControlPlaneError.from(error);
+      if (message !== refusal) log.error('the data key is not wrapped anew; trying again', { error: message });
+      refusal = message;
+      return false;
+    }
+  });
+  try {
+    const { key, isNew } = await rewrap(database, keyFile, dataKey);
+    if (isNew) tell(key);
+  } catch (error) {
     stop();
     throw error;
-  });
+  }
   return sealed(dataKey, stop);
 }
 
@@ -93,16 +106,16 @@ function sealed(dataKey: AesKey, close: () => void): Vault {
 async function begin(database: SqlDatabase, key: AesKey, log: Log): Promise<void> {
   const dataKey = newKey();
   const count = await database.write(async (session) => {
-    await refuseOthers(database, session);
     const [there] = await session.query(DATA_KEY);
-    if (there) return 0; // another replica was quicker
+    if (there) return undefined; // another replica was quicker
+    await refuseOthers(database, session);
     await session.query(FOUND, [wrap(key, dataKey)]);
     const vault = sealed(dataKey, () => undefined);
     const rows = await session.query(PLAIN);
     for (const row of rows) await conceal(session, vault, row);
     return rows.length;
   }, true);
-  log.info('secrets are encrypted from now on', { encrypted: count, key: nameOfKey(key) });
+  if (count !== undefined) log.info('secrets are encrypted from now on', { encrypted: count, key: nameOfKey(key) });
 }
 
 async function conceal(session: SqlSession, vault: Vault, { type, mesh, name, spec }: Row): Promise<void> {
@@ -110,23 +123,25 @@ async function conceal(session: SqlSession, vault: Vault, { type, mesh, name, sp
   await session.query(CONCEAL, [vault.write(key, OPEN.read(key, String(spec))), type, mesh, name]);
 }
 
-/** A replica without the key would take what is sealed for a secret, and send it to zones. */
+/** A replica without the key could not read what is sealed, and would write secrets in the clear that nobody opens. */
 async function refuseOthers({ shared }: SqlDatabase, session: SqlSession): Promise<void> {
   if (!shared || (await session.query(OTHERS)).length === 0) return;
   const told = `other replicas use this store and know of no key: stop them, wait 5 s, and start all with ${SETTING}`;
   throw new ControlPlaneError('unavailable', told);
 }
 
-async function rewrap(database: SqlDatabase, keyFile: string, dataKey: AesKey, log: Log): Promise<void> {
-  const [first] = readKeys(keyFile);
+/** Sees to it that the first key of the file wraps the data key. @returns that key, and whether it did not before */
+async function rewrap(
+  database: SqlDatabase,
+  keyFile: string,
+  dataKey: AesKey,
+): Promise<{ readonly key: AesKey; readonly isNew: boolean }> {
+  const [key] = readKeys(keyFile);
   const [row] = await database.query(DATA_KEY);
   const wrapped = String(row?.wrapped);
-  if (wrapped.startsWith(`${nameOfKey(first)}:`)) return;
-  const [done] = await database.write((session) => session.query(REWRAP, [wrap(first, dataKey), wrapped]), false);
-  if (done)
-    log.info('the data key is wrapped by the first key of the file: older ones can be taken out of it', {
-      key: nameOfKey(first),
-    });
+  if (wrapped.startsWith(`${nameOfKey(key)}:`)) return { key, isNew: false };
+  const [done] = await database.write((session) => session.query(REWRAP, [wrap(key, dataKey), wrapped]), false);
+  return done ? { key, isNew: true } : rewrap(database, keyFile, dataKey); // another replica was quicker, with which key?
 }
 
 function wrap(key: AesKey, dataKey: AesKey): string {

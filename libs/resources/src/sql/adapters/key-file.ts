@@ -76,19 +76,33 @@ export function addKey(file: string): string {
   const key = newKey();
   const text = [key, ...before].map((one) => `${one.toString('base64')}\n`).join('');
   // What a control plane wraps its store's key by within a second must not be gone after a power cut.
-  replaceFile(path, text, before.length > 0 ? statSync(path).mode : 0o600);
+  try {
+    replaceFile(path, text, before.length > 0 ? statSync(path) : undefined);
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    const clause = `cannot be written (${code}): change it as the user that it belongs to`;
+    throw new ControlPlaneError('invalid', `${SETTING}: got ${JSON.stringify(file)}, which ${clause}`);
+  }
   return nameOfKey(key);
 }
 
-/** Calls back, within a second, when the file holds something else than at this call. @returns what stops that */
-export function followKeyFile(file: string, changed: () => void): () => void {
+/**
+ * Calls back, within a second, when the file holds something else than at this call, and again each second until that
+ * resolves to true.
+ * @returns what stops that
+ */
+export function followKeyFile(file: string, changed: () => Promise<boolean>): () => void {
   let before = textOf(expandHome(file));
+  let isTaken = true;
+  let isBusy = false;
   // Not which takes what it finds some time later for what was there at first.
-  const look = setInterval(() => {
+  const look = setInterval(async () => {
     const now = textOf(expandHome(file));
-    if (now === before) return;
+    if (isBusy || (isTaken && now === before)) return;
     before = now;
-    changed();
+    isBusy = true;
+    isTaken = await changed();
+    isBusy = false;
   }, LOOK_MS);
   look.unref();
   return () => clearInterval(look);
