@@ -88,7 +88,7 @@ export function addKey(file: string): string {
 
 /**
  * Calls back, within a second, when the file holds something else than at this call, and again each second until that
- * resolves to true.
+ * resolves to true. It must not reject.
  * @returns what stops that
  */
 export function followKeyFile(file: string, changed: () => Promise<boolean>): () => void {
@@ -96,13 +96,15 @@ export function followKeyFile(file: string, changed: () => Promise<boolean>): ()
   let isTaken = true;
   let isBusy = false;
   // Not which takes what it finds some time later for what was there at first.
-  const look = setInterval(async () => {
+  const look = setInterval(() => {
     const now = textOf(expandHome(file));
     if (isBusy || (isTaken && now === before)) return;
     before = now;
     isBusy = true;
-    isTaken = await changed();
-    isBusy = false;
+    void changed().then((taken) => {
+      isTaken = taken;
+      isBusy = false;
+    });
   }, LOOK_MS);
   look.unref();
   return () => clearInterval(look);
