@@ -66,7 +66,8 @@ export class AdsController {
         call.pause();
         void inbox.receive(request).then(() => call.resume());
       };
-      const subscription = requests.subscribe({ next, complete: () => out.complete() });
+      const end = () => out.complete(); // also when the connection broke: nobody is there to be told
+      const subscription = requests.subscribe({ next, error: end, complete: end });
       return () => {
         subscription.unsubscribe();
         inbox.closed();
