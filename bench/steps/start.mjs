@@ -41,7 +41,8 @@ export async function start({ plan, progress }) {
 export async function rest({ lab, memory }) {
   const rss = new Map();
   for (const controlPlane of lab.all) rss.set(controlPlane.name, [(await controlPlane.rssBytes()) / MB]);
-  return { title: 'At rest, two minutes after the start', rows: memoryRows(rss, 'at rest', memory) };
+  const after = `${Math.round((performance.now() - lab.startedAt) / 1_000)} s after the start`;
+  return { title: `At rest, ${after}`, after, rows: memoryRows(rss, 'at rest', memory) };
 }
 
 function memoryRows(rss, when, limit) {
