@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Connection } from './http.mjs';
-import { folder, giveUp, owned, THREADS } from './processes.mjs';
+import { cpuSecondsOf, folder, giveUp, owned, rssBytesOf, THREADS } from './processes.mjs';
 
 const PROGRAMS = {
   global: fileURLToPath(new URL('../apps/global-cp/bin/global-cp.js', import.meta.url)),
@@ -96,12 +96,12 @@ export class ControlPlane {
   }
 
   /** CPU seconds that its process has used, on all its threads. */
-  async cpuSeconds() {
-    return this.#metric('process_cpu_seconds_total');
+  cpuSeconds() {
+    return cpuSecondsOf(this.pid);
   }
 
-  async rssBytes() {
-    return this.#metric('process_resident_memory_bytes');
+  rssBytes() {
+    return rssBytesOf(this.pid);
   }
 
   stop() {
@@ -120,10 +120,6 @@ export class ControlPlane {
     const gone = once(this.#child, 'exit');
     this.#child.kill(signal);
     await gone;
-  }
-
-  async #metric(name) {
-    return (await this.metrics([name]))[name];
   }
 
   /** What it tells of itself for Prometheus, by name and labels as they are written there. */

@@ -102,7 +102,11 @@ async function measure() {
   // Meanwhile the last of the labs rests.
   await section('writing lists', () => lists({ ...plans.lists, progress }));
   await section('joining proxies', () => fleets({ plan: plans.fleets, progress }));
-  await section('resting', () => rest({ lab, memory }));
+  const restingBytes = await step('resting', () => {
+    const rested = rest({ lab, memory });
+    sections.push(rested.section);
+    return rested.restingBytes;
+  });
   await section('idling', () => idle({ lab, plan: plans.idle, progress }));
   await section('revoking', () => propagation({ lab, plan: plans.propagation, progress }));
   const client = new Client();
@@ -122,7 +126,7 @@ async function measure() {
   await lab.stop();
   const echo = { name: 'a round trip on a bare gRPC stream', value: median(roundTrips) };
   for (const plan of plans.scale)
-    await section(`gathering zones: ${plan.count}`, () => scale({ plan, echo, progress }));
+    await section(`gathering zones: ${plan.count}`, () => scale({ plan, echo, restingBytes, progress }));
 }
 
 async function step(text, work) {
