@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Connection } from './http.mjs';
-import { folder, giveUp, owned, THREADS } from './processes.mjs';
+import { cpuSecondsOf, folder, giveUp, owned, rssBytesOf, THREADS } from './processes.mjs';
 
 const PROGRAMS = {
   global: fileURLToPath(new URL('../apps/global-cp/bin/global-cp.js', import.meta.url)),
@@ -96,35 +96,30 @@ export class ControlPlane {
   }
 
   /** CPU seconds that its process has used, on all its threads. */
-  async cpuSeconds() {
-    return this.#metric('process_cpu_seconds_total');
+  cpuSeconds() {
+    return cpuSecondsOf(this.pid);
   }
 
-  async rssBytes() {
-    return this.#metric('process_resident_memory_bytes');
+  rssBytes() {
+    return rssBytesOf(this.pid);
   }
 
-  async stop() {
-    this.#stopping = true;
-    this.api.close();
-    this.diagnostics.close();
-    const gone = once(this.#child, 'exit');
-    this.#child.kill('SIGTERM');
-    await gone;
+  stop() {
+    return this.#end('SIGTERM');
   }
 
   /** Ends it as a crash would. */
-  async kill() {
+  kill() {
+    return this.#end('SIGKILL');
+  }
+
+  async #end(signal) {
     this.#stopping = true;
     this.api.close();
     this.diagnostics.close();
     const gone = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
+    this.#child.kill(signal);
     await gone;
-  }
-
-  async #metric(name) {
-    return (await this.metrics([name]))[name];
   }
 
   /** What it tells of itself for Prometheus, by name and labels as they are written there. */
@@ -149,7 +144,8 @@ export class Lab {
     const kds = ports.pop();
     const authority = path.join(home, 'global');
     const lab = new Lab();
-    const began = performance.now();
+    /** On the clock of `performance`. */
+    lab.startedAt = performance.now();
     lab.global = new ControlPlane('global', 'global', path.join(home, 'global'), take(), {
       KUMA_MULTIZONE_GLOBAL_KDS_GRPC_PORT: String(kds),
       KOGUMA_TLS_CA_DIR: authority,
@@ -166,11 +162,11 @@ export class Lab {
     );
     const late = setTimeout(() => giveUp(`the lab was not in sync after ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
     await Promise.all(lab.all.map(({ serving }) => serving));
-    lab.servingAfterMs = performance.now() - began;
+    lab.servingAfterMs = performance.now() - lab.startedAt;
     await Promise.all(lab.all.map(({ ready }) => ready));
     clearTimeout(late);
     await lab.issue(lab.zones[0]);
-    lab.issuingAfterMs = performance.now() - began;
+    lab.issuingAfterMs = performance.now() - lab.startedAt;
     return lab;
   }
 

@@ -71,22 +71,25 @@ export class Place {
     return { put, all: applied.map((time) => time - began), refused: refused - began };
   }
 
-  /** A crash of global, and what it takes until all zones have found it again and are in sync. */
+  /** A crash of global, which is started at once, and what it takes from there until all zones are in sync again. */
   async reconnect(resumes) {
     await this.zones.order('resume', resumes);
+    const [began, before] = [now(), this.zones.readBytes];
     await this.global.kill();
     await this.#start();
-    const [began, before] = [now(), this.zones.readBytes];
     const { at } = await this.zones.order('gather');
     await sleep(QUIET_MS);
-    return { seconds: Math.max(0, at - began) / 1000, bytes: this.zones.readBytes - before };
+    return { seconds: (at - began) / 1000, bytes: this.zones.readBytes - before };
   }
 
-  /** What has been used, once what went on is over: seconds of CPU and bytes of memory by global, bytes that the zones got. */
-  async used() {
-    await sleep(QUIET_MS);
-    const [cpu, rss] = [await this.global.cpuSeconds(), await this.global.rssBytes()];
-    return { at: now(), cpu, rss, read: this.zones.readBytes };
+  /**
+   * What has been used by then: seconds of CPU and bytes of memory by global, bytes that the zones got.
+   * @param afterMs usually so long that what went on is over
+   */
+  async used(afterMs = QUIET_MS) {
+    await sleep(afterMs);
+    const { global } = this;
+    return { at: now(), cpu: global.cpuSeconds(), rss: global.rssBytes(), read: this.zones.readBytes };
   }
 
   async close() {

@@ -35,11 +35,19 @@ function cells({ name, unit, value, min, max, limit, ratio, ratioUnit, goal }) {
 /** Says what is being done: over and over on one line of a terminal, or a line for each step elsewhere. */
 export class Progress {
   #shown = '';
+  #now;
   #hurryAt;
+  #endAt;
 
-  /** @param hurryAfterMs when the whole run should be over: what is left then is kept short */
-  constructor(hurryAfterMs) {
-    this.#hurryAt = performance.now() + hurryAfterMs;
+  /**
+   * @param hurryAfterMs when the last step should begin: what of the others is left then is kept short
+   * @param endAfterMs when the whole run should be over
+   * @param now a clock in milliseconds
+   */
+  constructor({ hurryAfterMs, endAfterMs, now = () => performance.now() }) {
+    this.#now = now;
+    this.#hurryAt = now() + hurryAfterMs;
+    this.#endAt = now() + endAfterMs;
   }
 
   step(text) {
@@ -48,13 +56,19 @@ export class Progress {
     this.#shown = text;
   }
 
-  /** The numbers of a step's rounds: on a busy machine only as many as its time allows, and at least one. */
-  *rounds({ rounds, longestMs }) {
-    const now = performance.now();
-    const until = Math.max(now + SHORTEST_MS, Math.min(now + longestMs, this.#hurryAt));
-    for (let round = 1; round <= rounds && (round === 1 || performance.now() < until); round++) {
+  /**
+   * The numbers of a step's rounds: on a busy machine only as many as end in its time, if each takes as long as the one before
+   * it, and at least one.
+   */
+  *rounds({ rounds, longestMs, isLast = false }) {
+    const first = this.#now();
+    const until = Math.max(first + SHORTEST_MS, Math.min(first + longestMs, isLast ? this.#endAt : this.#hurryAt));
+    let took = 0;
+    for (let round = 1; round <= rounds && (round === 1 || this.#now() + took <= until); round++) {
       if (process.stderr.isTTY) this.#overwrite(`${this.#shown} ${round}/${rounds}`);
+      const began = this.#now();
       yield round;
+      took = this.#now() - began;
     }
   }
 

@@ -21,9 +21,12 @@ export function curve(results, by, name) {
   return found;
 }
 
+/** Below, points are on no line. */
+const LEAST_FIT = 0.5;
+
 /**
  * The straight line through points, by least squares.
- * @returns { slope, at: (x) => value, fits: R², which is 1 where the points lie on the line }
+ * @returns { slope, at: (x) => value, fits: R², which is 1 where the points lie on the line, isLine: whether that is enough }
  */
 export function line(points) {
   const mean = (of) => points.reduce((sum, point) => sum + of(point), 0) / points.length;
@@ -32,5 +35,6 @@ export function line(points) {
   const at = (where) => y + slope * (where - x);
   const spread = mean(({ value }) => (value - y) ** 2);
   const missed = mean((point) => (point.value - at(point.x)) ** 2);
-  return { slope, at, fits: spread === 0 ? 1 : 1 - missed / spread };
+  const fits = spread === 0 ? 1 : 1 - missed / spread;
+  return { slope, at, fits, isLine: fits >= LEAST_FIT };
 }

@@ -32,6 +32,7 @@ describe('the line through points', () => {
   });
 
   it('says how badly it fits', () => {
-    expect(line(points.map(({ x }, nth) => ({ x, value: nth % 2 }))).fits).toBeLessThan(0.5);
+    expect(line(points).isLine).toBe(true);
+    expect(line(points.map(({ x }, nth) => ({ x, value: nth % 2 }))).isLine).toBe(false);
   });
 });

@@ -65,9 +65,9 @@ function slopeOf(points, unit, step) {
   if (points.length < 3) return '';
   const values = points.map(({ value }) => value);
   if (Math.max(...values) <= 1.1 * Math.min(...values)) return 'the same';
-  const { slope, fits } = line(points);
+  const { slope, fits, isLine } = line(points);
   const more = withUnit(Math.abs(step * slope), unit);
-  return fits < 0.5 ? 'no line' : `${slope < 0 ? '−' : '+'}${more}, ${fits.toFixed(2)}`;
+  return isLine ? `${slope < 0 ? '−' : '+'}${more}, ${fits.toFixed(2)}` : 'no line';
 }
 
 function tenThousandOf(results) {

@@ -5,7 +5,7 @@ const WANTED = 10_000;
 /** What is called the end of one global: these are assumptions, and docs/performance.md says so. */
 const MOST = { memoryMb: 2_000, p99Ms: 1_000, reconnectS: 60, changesPerS: 1, idleMsPerS: 1_000 };
 
-/** How one global grows with its zones: by the lines through the measured points, and by what one costs among the most. */
+/** How one global grows with its zones: along the line through what was measured or, where there is none, by what one costs among the most. */
 class Growth {
   #results;
 
@@ -21,8 +21,12 @@ class Growth {
     return curve(this.#results, 'zones', name);
   }
 
-  line(name) {
-    return line(this.of(name).points);
+  /** @returns { slope, none, by }: so much for one zone more, and for no zone, by which reckoning */
+  rule(name) {
+    const { slope, at, isLine } = line(this.of(name).points);
+    return isLine
+      ? { slope, none: at(0), by: this.byLine }
+      : { slope: this.last(name) / this.most, none: 0, by: this.byZone };
   }
 
   /** With the most that were measured. */
@@ -34,9 +38,10 @@ class Growth {
 /** @returns { head, rows } of a table: what, with the most zones that were measured, with ten thousand, by which reckoning */
 export function atTenThousand(results) {
   const growth = new Growth(results);
-  const byLine = (of) => {
+  const byRule = (of) => {
     const { unit } = growth.of(of);
-    return [of, withUnit(growth.last(of), unit), withUnit(growth.line(of).at(WANTED), unit), growth.byLine];
+    const { slope, none, by } = growth.rule(of);
+    return [of, withUnit(growth.last(of), unit), withUnit(none + slope * WANTED, unit), by];
   };
   const timesZones = (name, of, unit, factor) => {
     const each = factor * growth.last(of);
@@ -45,14 +50,14 @@ export function atTenThousand(results) {
   return {
     head: ['', `with ${growth.most.toLocaleString('en')}, measured`, 'with 10,000, calculated', 'by'],
     rows: [
-      byLine('memory of global, all idle'),
-      byLine('CPU of global in 1 s, all idle'),
+      byRule('memory of global, all idle'),
+      byRule('CPU of global in 1 s, all idle'),
       timesZones('CPU of global for a change of 4 KB', 'CPU of global for a change and zone', 's', 1e-6),
       timesZones('bytes from global for a change of 4 KB', 'bytes from global for a change and zone', 'MB', 1e-3),
-      byLine('PUT on global to applied, of all zones, median'),
-      byLine('PUT on global to applied, of all zones, p99'),
-      byLine('all zones started and in sync'),
-      byLine('global was killed: all in sync again'),
+      byRule('PUT on global to applied, of all zones, median'),
+      byRule('PUT on global to applied, of all zones, p99'),
+      byRule('all zones started and in sync'),
+      byRule('global was killed: all in sync again'),
       timesZones('bytes when all come back', 'bytes to a zone that comes back', 'MB', 1e-3),
       timesZones('bytes then without resume', 'bytes to it without resume', 'MB', 1e-3),
     ],
@@ -63,8 +68,8 @@ export function atTenThousand(results) {
 export function thatEnds(results) {
   const growth = new Growth(results);
   const holds = (what, of, most) => {
-    const { slope, at } = growth.line(of);
-    return { what, zones: slope <= 0 ? Infinity : Math.max(0, Math.floor((most - at(0)) / slope)), by: growth.byLine };
+    const { slope, none, by } = growth.rule(of);
+    return { what, zones: slope <= 0 ? Infinity : Math.max(0, Math.floor((most - none) / slope)), by };
   };
   const changesPerS = 1e6 / growth.last('CPU of global for a change and zone');
   return [

@@ -1,25 +1,16 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { cpuSecondsOf, rssBytesOf } from '../processes.mjs';
 
 export const MB = 1e6;
 const HEAP = 'nodejs_heap_size_used_bytes';
 const HANDLES = 'nodejs_active_handles_total';
 const LAG = 'nodejs_eventloop_lag_p99_seconds';
 const NAMES = [HEAP, HANDLES, LAG];
-/** Ticks a second in /proc/PID/stat: a constant of Linux's interface. */
-const TICKS = 100;
 
 /** What a process is made of just now, as its kernel tells: MB, open files, seconds of CPU. */
 export function ofProcess(pid) {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const times = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  return {
-    rss: (Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) * 1024) / MB,
-    files: readdirSync(`/proc/${pid}/fd`).length,
-    cpu: (Number(times[11]) + Number(times[12])) / TICKS,
-  };
+  return { rss: rssBytesOf(pid) / MB, files: readdirSync(`/proc/${pid}/fd`).length, cpu: cpuSecondsOf(pid) };
 }
 
 /** The same of a control plane, with what it tells itself: MB of its heap, handles, ms of event-loop lag (p99), MB of its store. */

@@ -27,9 +27,9 @@ export async function idle({ lab, plan, progress }) {
   await settled(uses);
   const [cpu, used, read] = [new Map(), new Map(), []];
   for (const _ of progress.rounds(plan)) {
-    const before = { uses: new Map(uses), reads: await replicas?.reads(), cpu: await cpuOf(lab) };
+    const before = { uses: new Map(uses), reads: await replicas?.reads(), cpu: cpuOf(lab) };
     await sleep(ms);
-    for (const [index, after] of (await cpuOf(lab)).entries())
+    for (const [index, after] of cpuOf(lab).entries())
       add(cpu, lab.all[index].name, (1_000 * (after - before.cpu[index])) / seconds);
     for (const [name, count] of uses) add(used, name, count - before.uses.get(name));
     for (const [index, after] of ((await replicas?.reads()) ?? []).entries())
@@ -55,7 +55,7 @@ function add(samples, name, value) {
 }
 
 function cpuOf(lab) {
-  return Promise.all(lab.all.map((controlPlane) => controlPlane.cpuSeconds()));
+  return lab.all.map((controlPlane) => controlPlane.cpuSeconds());
 }
 
 function countedLab(uses) {

@@ -4,7 +4,7 @@ import { median, quantile, row } from '../figures.mjs';
 import { Connection } from '../http.mjs';
 import { orderOf } from '../lab.mjs';
 import { allCores, oneCore } from '../machine.mjs';
-import { ofProcess } from '../soak/watch.mjs';
+import { cpuSecondsOf } from '../processes.mjs';
 
 const IN_FLIGHT = 32;
 const PROBE_EVERY_MS = 5;
@@ -36,7 +36,7 @@ export async function issuing({ lab, client, bare, plan, progress }) {
       signer,
       () => client.load({ ...signing, ms }),
       nextToIt,
-      () => ofProcess(bare.pid).cpu,
+      () => cpuSecondsOf(bare.pid),
     );
     await flatOut(
       issuer,
@@ -100,12 +100,12 @@ const figures = () => ({ rates: [], costs: [], probes: [] });
 
 /** Adds a round to figures: requests a second, CPU seconds for one, and how long a request beside them took. */
 async function flatOut({ rates, costs, probes }, load, beside, cpuSeconds) {
-  const before = await cpuSeconds();
+  const before = cpuSeconds();
   const loaded = load();
   probes.push(await healthy(beside, loaded));
   const { requests, seconds } = await loaded;
   rates.push(requests / seconds);
-  costs.push(((await cpuSeconds()) - before) / requests);
+  costs.push((cpuSeconds() - before) / requests);
 }
 
 /** Times of GET /healthy, one after another, until something is over. */

@@ -76,20 +76,27 @@ async function rotate(lab, { mesh, pems, spare, plan, progress }) {
     const data = Buffer.from(pem).toString('base64');
     return api.call('PUT', `/meshes/${mesh}/secrets/${name}`, { type: 'Secret', mesh, name, data });
   };
+  const remove = (serial) =>
+    api.call('DELETE', `/meshes/${mesh}/secrets/dataplane-token-signing-key-${mesh}-${serial}`);
   const next = pems.length + 1;
   await api.call('PUT', `/meshes/${mesh}`, { type: 'Mesh', name: mesh });
   for (const [index, pem] of pems.entries()) await put(index + 1, pem);
   await lab.synced();
   const turned = [];
   for (const _ of progress.rounds(plan)) {
-    const before = await zone.cpuSeconds();
     const began = performance.now();
     await put(next, spare);
     await signsWith(lab, zone, mesh, next);
     const ms = performance.now() - began;
-    await api.call('DELETE', `/meshes/${mesh}/secrets/dataplane-token-signing-key-${mesh}-${next}`);
-    await signsWith(lab, zone, mesh, next - 1);
-    turned.push({ ms, cpu: 1000 * ((await zone.cpuSeconds()) - before) });
+    await remove(next);
+    await lab.synced();
+    // Once more, and the zone is asked for nothing meanwhile.
+    const before = zone.cpuSeconds();
+    await put(next, spare);
+    await lab.synced();
+    await remove(next);
+    await lab.synced();
+    turned.push({ ms, cpu: 1000 * (zone.cpuSeconds() - before) });
   }
   return turned;
 }

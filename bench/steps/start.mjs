@@ -18,7 +18,7 @@ export async function start({ plan, progress }) {
     serving.push(lab.servingAfterMs / 1000);
     issuing.push(lab.issuingAfterMs / 1000);
     for (const controlPlane of lab.all) {
-      rss.set(controlPlane.name, [...(rss.get(controlPlane.name) ?? []), (await controlPlane.rssBytes()) / MB]);
+      rss.set(controlPlane.name, [...(rss.get(controlPlane.name) ?? []), controlPlane.rssBytes() / MB]);
     }
   }
   const began = { name: 'a bare Node.js process', value: median(bare.map(({ ms }) => ms / 1000)) };
@@ -37,11 +37,17 @@ export async function start({ plan, progress }) {
   return { lab, section: { title: 'Start', rows }, memory };
 }
 
-/** What is left of it when a lab has had nothing to do for a while. @param memory of a bare process */
-export async function rest({ lab, memory }) {
+/**
+ * What is left of it when a lab has had nothing to do for a while.
+ * @param memory of a bare process
+ * @returns the rows, and the bytes of a global that rests and has hardly a zone
+ */
+export function rest({ lab, memory }) {
   const rss = new Map();
-  for (const controlPlane of lab.all) rss.set(controlPlane.name, [(await controlPlane.rssBytes()) / MB]);
-  return { title: 'At rest, two minutes after the start', rows: memoryRows(rss, 'at rest', memory) };
+  for (const controlPlane of lab.all) rss.set(controlPlane.name, [controlPlane.rssBytes() / MB]);
+  const after = `${Math.round((performance.now() - lab.startedAt) / 1_000)} s after the start`;
+  const section = { title: `At rest, ${after}`, after, rows: memoryRows(rss, 'at rest', memory) };
+  return { section, restingBytes: lab.global.rssBytes() };
 }
 
 function memoryRows(rss, when, limit) {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 
 /** What is fuzzed: what is made up, and how it is looked at. */
@@ -52,7 +53,7 @@ export async function play<Made>(fuzzer: Fuzzer<Made>, { seed, path, isEnough }:
         seed: batch,
         path: counterexamplePath ?? '0',
         counterexample: fc.stringify(counterexample?.[0]).slice(0, LONGEST_EXAMPLE),
-        error: errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : String(errorInstance),
+        error: inspect(errorInstance),
       };
       return { executions, failure };
     }

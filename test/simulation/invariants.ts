@@ -75,7 +75,7 @@ function isShownOnline(run: Run, zone: ZoneNode): void {
 }
 
 /** How a zone stands in the eyes of a global; undefined when that does not run. */
-function stateOn({ running }: GlobalNode, { name }: ZoneNode): string | undefined {
+export function stateOn({ running }: GlobalNode, { name }: ZoneNode): string | undefined {
   const { zones } = (running?.plane.kds.report() ?? { zones: [] }) as { zones: { zone: string; state: string }[] };
   return zones.find(({ zone }) => zone === name)?.state;
 }

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ZoneNode } from './nodes.js';
+import { stateOn } from './invariants.js';
+import type { GlobalNode, ZoneNode } from './nodes.js';
 import { Run } from './run.js';
 
 const NETWORKING = { address: '10.0.0.1', inbound: [{ port: 80, tags: { 'kuma.io/service': 'web' } }] };
@@ -15,13 +16,9 @@ beforeEach(async () => {
 
 const write = (port: number) =>
   run.write(east, { type: 'Dataplane', mesh: 'default', name: 'web-1' }, { networking: NETWORKING, probes: { port } });
-const stateOnGlobal = () => {
-  const { zones } = (run.globals[0]?.running?.plane.kds.report() ?? { zones: [] }) as {
-    zones: { zone: string; state: string }[];
-  };
-  return zones.find(({ zone }) => zone === 'east')?.state;
-};
+const stateOnGlobal = () => stateOn(run.globals[0] as GlobalNode, east);
 const onGlobal = async () => (await run.globals[0]?.store.list('Dataplane'))?.map(({ spec }) => spec.probes);
+
 describe('what is late on a connection that is over for the zone, and not yet for global', () => {
   it('is not taken for news when the zone has said something newer on its next one', async () => {
     await write(1);

@@ -5,8 +5,9 @@ import { FIXTURE_KEYS } from '@koguma/testkit';
 /**
  * Real RS256 that answers at once: a call that goes to another thread comes back when the machine likes, and one seed
  * would no longer give one run.
+ * @param checked what was checked before in the same world: the same few tokens are, after each event
  */
-export function syncCrypto(makeKey: () => Promise<RsaKey>): TokenCrypto {
+export function syncCrypto(makeKey: () => Promise<RsaKey>, checked: Map<string, boolean>): TokenCrypto {
   return {
     sign: async (kid, claims, key) => {
       const input = `${segment({ alg: 'RS256', kid, typ: 'JWT' })}.${segment(claims)}`;
@@ -24,8 +25,6 @@ export function syncCrypto(makeKey: () => Promise<RsaKey>): TokenCrypto {
   };
 }
 
-/** The same few tokens are checked after each event. */
-const checked = new Map<string, boolean>();
 const parsed = new Map<string, RsaKey>();
 const privateHalves = new WeakMap<RsaKey, ReturnType<typeof createPrivateKey>>();
 const publicHalves = new WeakMap<RsaKey, ReturnType<typeof createPublicKey>>();

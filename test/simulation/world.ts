@@ -45,6 +45,7 @@ export class World {
   readonly #weather: SeededEntropy;
   readonly #plant: Plant;
   readonly #crypto = new Map<string, TokenCrypto>();
+  readonly #checked = new Map<string, boolean>();
   readonly #userKeys = new Set<string>();
   #incarnation = 0;
 
@@ -194,7 +195,7 @@ export class World {
   #cryptoOf(name: string): TokenCrypto {
     const known = this.#crypto.get(name);
     if (known) return known;
-    const real = syncCrypto(simulatedKeys(name));
+    const real = syncCrypto(simulatedKeys(name), this.#checked);
     const crypto = this.#plant.crypto?.(real, name, this.#weather) ?? real;
     this.#crypto.set(name, crypto);
     return crypto;

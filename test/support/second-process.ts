@@ -36,7 +36,7 @@ export interface SecondProcess {
 }
 
 /**
- * Runs an ES module's text in a real process of its own; it can import this package as `@koguma/resources`.
+ * Runs an ES module's text in a real process of its own; it can import the packages of this repository.
  * @param under the command that runs Node, when it is not to run by itself
  */
 export function startProcess(script: string, under: readonly string[] = []): SecondProcess {

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js';
+import { pinoLog } from '@koguma/core';
 import { startWiredLab, type WiredLab } from '@koguma/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { GzipOnlyZone } from '../peer/gzip-only-zone.js';
@@ -15,8 +16,11 @@ const LIST = 'zone-token-revocations';
 let lab: WiredLab;
 let address: string;
 const peers: { stop(): void }[] = [];
+const logged: string[] = [];
 beforeAll(async () => {
-  lab = await startWiredLab({ zones: ['own'], env: { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '5ms' } });
+  const log = pinoLog('debug', 'lab', { write: (line) => void logged.push(line) });
+  const env = { KUMA_MULTIZONE_GLOBAL_KDS_ZONE_INSIGHT_FLUSH_INTERVAL: '5ms' };
+  lab = await startWiredLab({ zones: ['own'], log, env });
   address = `127.0.0.1:${lab.global.served.ports.kds}`;
 });
 afterEach(async () => {
@@ -74,12 +78,15 @@ describe('a zone that', () => {
     const written = vi.spyOn(console, 'error');
     const connection = new RawConnection(address);
     peers.push({ stop: () => connection.destroy() });
-    const headers = { 'client-id': 'odd', authorization: 'Bearer secret\u00dc' };
+    const headers = { 'client-id': 'odd', authorization: 'Bearer unspeakable\u00dc' };
     const stream = connection.open(KDS_SYNC.globalToZone.path, headers).read();
     stream.end();
     await stream.closed();
     expect(stream.status).toBeDefined();
     expect(written).not.toHaveBeenCalled();
+    const text = logged.join('');
+    expect(text).toContain('"zone":"odd"');
+    expect(text).not.toContain('unspeakable');
   });
 
   it('acknowledges twice is counted once', async () => {
