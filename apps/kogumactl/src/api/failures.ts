@@ -35,7 +35,7 @@ const ADVICE: Readonly<Record<number, (target: Target) => string>> = {
     'Speak as somebody who may: --context NAME chooses another one (npx kogumactl config control-planes list).',
   404: ({ apiServer }) => `Check the name, and that ${apiServer.url} is the control plane that you mean.`,
   405: () => 'Write it where the answer says: --context NAME chooses another control plane.',
-  409: () => 'Somebody else wrote it in the meantime: look at it, and try again.',
+  409: () => 'Look at how it is there now, and try again.',
 };
 
 /** Puts an answer that is no success into words. Kuma before 2.8 has `details` and `causes`, later ones also the others. */
