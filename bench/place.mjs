@@ -11,7 +11,7 @@ let places = 0;
 /** Milliseconds of the machine's monotonic clock, which all processes share. */
 const now = () => Number(process.hrtime.bigint()) / 1e6;
 
-/** A global control plane, over all the processes that it is in turn, and very many zones in one process. */
+/** A global control plane, over all the processes that it is in turn, and very many zones in a few. */
 export class Place {
   zones = new Zones();
   #home = path.join(folder, `place-${++places}`);
@@ -40,8 +40,7 @@ export class Place {
     const names = Array.from({ length: count }, (_, index) => `zone-${index + 1}`);
     const rootCa = path.join(this.#home, 'ca.crt');
     const began = now();
-    const { at } = await this.zones.order('start', { names, address: this.#address, rootCa });
-    return (at - began) / 1000;
+    return ((await this.zones.start(names, { address: this.#address, rootCa })) - began) / 1000;
   }
 
   /** A token of global's, and its id. */
@@ -55,9 +54,7 @@ export class Place {
    * @returns milliseconds from sending it to global until that answered, until each zone has it, and until the last refuses
    */
   async revoke({ ids, token }) {
-    const watching = this.zones.told('watching');
-    const over = this.zones.order('watch', { mesh: MESH, name: LIST, token });
-    await watching;
+    const { over } = await this.zones.watch({ mesh: MESH, name: LIST, token });
     const data = Buffer.from(ids.join(',')).toString('base64');
     const began = now();
     await this.global.api.call('PUT', `/meshes/${MESH}/secrets/${LIST}`, {
@@ -73,11 +70,11 @@ export class Place {
 
   /** A crash of global, which is started at once, and what it takes from there until all zones are in sync again. */
   async reconnect(resumes) {
-    await this.zones.order('resume', resumes);
+    await this.zones.resume(resumes);
     const [began, before] = [now(), this.zones.readBytes];
     await this.global.kill();
     await this.#start();
-    const { at } = await this.zones.order('gather');
+    const at = await this.zones.gather();
     await sleep(QUIET_MS);
     return { seconds: (at - began) / 1000, bytes: this.zones.readBytes - before };
   }

@@ -79,8 +79,63 @@ export class Client {
   }
 }
 
-/** A process full of zones; see zones.mjs. */
+/**
+ * Very many zones, in as many processes as there are cores: one alone would be at its limit when the machine is not, and would
+ * stand still for all of them together when it collects its garbage.
+ */
 export class Zones {
+  #crowds = [];
+
+  /** Starts zones of these names. @param where see zones.mjs @returns when all are in sync */
+  start(names, where) {
+    const count = Math.min(availableParallelism(), names.length);
+    this.#crowds = Array.from({ length: count }, () => new Crowd());
+    const share = (nth) => names.filter((_, index) => index % count === nth);
+    return this.#latest((crowd, nth) => crowd.order('start', { ...where, names: share(nth) }));
+  }
+
+  /** @returns when all are in sync, from where they are not */
+  gather() {
+    return this.#latest((crowd) => crowd.order('gather'));
+  }
+
+  /** Whether links that are dialled from now on take up where the last one ended. */
+  async resume(wanted) {
+    await this.#each((crowd) => crowd.order('resume', wanted));
+  }
+
+  /** Looks for a change from now on. @returns what it comes to: when each zone has it, and when the last one refuses */
+  async watch(what) {
+    const watching = this.#each((crowd) => crowd.told('watching'));
+    const seen = this.#each((crowd) => crowd.order('watch', what));
+    await watching;
+    const over = seen.then((all) => ({
+      applied: all.flatMap(({ applied }) => applied),
+      refused: Math.max(...all.map(({ refused }) => refused)),
+    }));
+    return { over };
+  }
+
+  /** Bytes that they have read. */
+  get readBytes() {
+    return this.#crowds.reduce((sum, { readBytes }) => sum + readBytes, 0);
+  }
+
+  async end() {
+    await this.#each((crowd) => crowd.end());
+  }
+
+  #each(work) {
+    return Promise.all(this.#crowds.map(work));
+  }
+
+  async #latest(work) {
+    return Math.max(...(await this.#each(work)).map(({ at }) => at));
+  }
+}
+
+/** A process full of zones; see zones.mjs. */
+class Crowd {
   #child = owned(fork(fileURLToPath(new URL('./zones.mjs', import.meta.url))));
   #waiting = new Map();
 
