@@ -39,6 +39,7 @@ export class Place {
   async gather(count) {
     const names = Array.from({ length: count }, (_, index) => `zone-${index + 1}`);
     const rootCa = path.join(this.#home, 'ca.crt');
+    await this.zones.open(count);
     const began = now();
     return ((await this.zones.start(names, { address: this.#address, rootCa })) - began) / 1000;
   }

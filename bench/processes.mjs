@@ -86,11 +86,15 @@ export class Client {
 export class Zones {
   #crowds = [];
 
+  /** Processes for so many zones, which have loaded what they need. */
+  async open(count) {
+    this.#crowds = Array.from({ length: Math.min(availableParallelism(), count) }, () => new Crowd());
+    await this.#each(({ ready }) => ready);
+  }
+
   /** Starts zones of these names. @param where see zones.mjs @returns when all are in sync */
   start(names, where) {
-    const count = Math.min(availableParallelism(), names.length);
-    this.#crowds = Array.from({ length: count }, () => new Crowd());
-    const share = (nth) => names.filter((_, index) => index % count === nth);
+    const share = (nth) => names.filter((_, index) => index % this.#crowds.length === nth);
     return this.#latest((crowd, nth) => crowd.order('start', { ...where, names: share(nth) }));
   }
 
@@ -138,6 +142,7 @@ export class Zones {
 class Crowd {
   #child = owned(fork(fileURLToPath(new URL('./zones.mjs', import.meta.url))));
   #waiting = new Map();
+  ready = this.told('ready');
 
   constructor() {
     this.#child.once('exit', (code) => code && giveUp('the process of the zones died'));

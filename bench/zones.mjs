@@ -94,3 +94,4 @@ async function obey([order, about]) {
 
 process.on('message', (message) => void obey(Object.entries(message)[0]));
 process.once('disconnect', () => process.exit());
+process.send({ ready: true });
