@@ -9,7 +9,7 @@ import { httpsCall, shownBy } from '../support/tls.js';
 
 let lab: LabProcesses;
 beforeAll(async () => {
-  lab = await LabProcesses.up(210, '--env', 'global:KOGUMA_MULTIZONE_GLOBAL_KDS_HEARTBEAT_INTERVAL=1s');
+  lab = await LabProcesses.up(210, '--env', 'global:KOGUMA_MULTIZONE_GLOBAL_KDS_HEARTBEAT_INTERVAL=2s');
 });
 afterAll(() => lab.down());
 
@@ -124,7 +124,7 @@ describe('a lab of real processes', () => {
     await lab.global.createMesh('unheard');
     expect((await lab.ctl('sync', 'wait', 'west', '--timeout', '20s')).code).toBe(0);
     const seen = async () => (await lab.global.get<{ zones: Seen[] }>('/koguma/sync')).body.zones[0];
-    // Three heartbeats of a second.
+    // Three heartbeats of two seconds; after as many more the zone dials again.
     await eventually(async () => (await seen())?.state === 'Stale' && (await state(1)) === 'stale', 'both say Stale');
     const [first, then] = [await seen(), await seen()];
     expect(first?.lagMs).toBeLessThan(10_000);

@@ -11,7 +11,7 @@ export interface Clock {
   wall(): number;
   /** Milliseconds since an arbitrary start. */
   mono(): number;
-  /** Runs once after `ms` of `mono` time. Delays beyond what a timer can hold are fine. */
+  /** Runs once after `ms` of `mono` time, never earlier. Delays beyond what a timer can hold are fine. */
   after(ms: number, run: () => void): Cancel;
   /**
    * Runs once when `wall` shows `wallMs`, also when it gets there by a jump; soon when that is past. Real time is looked

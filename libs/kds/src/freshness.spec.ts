@@ -66,6 +66,30 @@ describe('what a zone has', () => {
     expect(clock.next()).toBeUndefined();
   });
 
+  it('is stale in time also when the clock goes on between two looks at it', () => {
+    // Half a millisecond passes at each look, and alarms ring a little early: one begins before the bound and ends after it.
+    const creeping = {
+      mono: () => {
+        clock.moveTo(clock.mono() + 0.5);
+        return clock.mono();
+      },
+      wall: () => clock.wall(),
+      after: (ms: number, run: () => void) => clock.after(ms - 1, run),
+      at: (wallMs: number, run: () => void) => clock.at(wallMs, run),
+    };
+    let isStale = false;
+    const other = new Freshness(creeping, ['Mesh'], {
+      verdict: (staleness) => {
+        isStale = staleness !== undefined;
+      },
+      dead: () => undefined,
+    });
+    other.listen();
+    while (!isStale && clock.step(29_000));
+    expect({ isStale, inTime: clock.mono() < 15_010 }).toEqual({ isStale: true, inTime: true });
+    other.deafen();
+  });
+
   it('is stale when global says that it hears nothing of this zone', () => {
     hear({ Mesh: 5, Secret: 5 }, 3 * BEAT_MS);
     expect(verdicts.at(-1)).toBe('global hears nothing of this zone');

@@ -131,24 +131,24 @@ export class Freshness {
     }));
   }
 
+  /** Everything is decided by one reading of the clock: what becomes old between two would be looked at far too late. */
   #look(): void {
     this.#cancelLook();
-    const staleness = this.#staleness();
-    this.#events.verdict(staleness);
-    const why = this.#whyDead();
+    const now = this.#clock.mono();
+    this.#events.verdict(this.#staleness(now));
+    const why = this.#whyDead(now);
     if (why !== undefined) this.#events.dead(why);
-    else this.#cancelLook = this.#clock.after(this.#untilNextLook(), () => this.#look());
+    else this.#cancelLook = this.#clock.after(this.#untilNextLook(now), () => this.#look());
   }
 
-  #untilNextLook(): number {
-    const silentMs = this.silentMs ?? 0;
+  #untilNextLook(now: number): number {
+    const silentMs = now - (this.#heard ?? now);
     const [stale, dead] = [INTERVALS_UNTIL_STALE * this.#intervalMs, INTERVALS_UNTIL_DEAD * this.#intervalMs];
     return (silentMs < stale ? stale : dead) - silentMs;
   }
 
-  #staleness(): Staleness | undefined {
+  #staleness(now: number): Staleness | undefined {
     const limit = INTERVALS_UNTIL_STALE * this.#intervalMs;
-    const now = this.#clock.mono();
     if (this.#heard !== undefined && now - this.#heard >= limit) {
       return { reason: 'nothing was heard of global', since: this.#heard };
     }
@@ -163,10 +163,9 @@ export class Freshness {
   }
 
   /** What was refused came, so the link lives; what never came although global has it shows that it does not. */
-  #whyDead(): string | undefined {
+  #whyDead(now: number): string | undefined {
     const limit = INTERVALS_UNTIL_DEAD * this.#intervalMs;
-    if ((this.silentMs ?? 0) >= limit) return 'nothing was heard of global for too long';
-    const now = this.#clock.mono();
+    if (now - (this.#heard ?? now) >= limit) return 'nothing was heard of global for too long';
     const missing = [...this.#types].find(
       ([, { told = 0, received, behindSince }]) =>
         received !== null && told > received && now - (behindSince ?? now) >= limit,

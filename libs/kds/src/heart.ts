@@ -90,13 +90,10 @@ export class Heart {
   }
 
   #beatIn(wait: number): void {
-    const { clock } = this.#parts;
-    const planned = clock.mono() + wait;
-    // Timers may be early by a fraction: what is due when this one is planned is due when it fires.
-    this.#cancelBeat = clock.after(wait, () => this.#beat(Math.max(planned, clock.mono())));
+    this.#cancelBeat = this.#parts.clock.after(wait, () => this.#beat());
   }
 
-  #beat(due: number): void {
+  #beat(): void {
     this.#cancelBeat = undefined;
     if (this.#pulses.size === 0) return;
     const { clock, intervalMs } = this.#parts;
@@ -104,7 +101,7 @@ export class Heart {
     const written = this.#written();
     let next = now + intervalMs;
     for (const pulse of this.#pulses.values()) {
-      if (due - pulse.told >= intervalMs) {
+      if (now - pulse.told >= intervalMs) {
         pulse.told = now;
         pulse.send.send(this.#reportTo(pulse, written));
       }

@@ -1,5 +1,5 @@
 import { Auth, nodeCrypto } from '@koguma/auth';
-import { SILENT, UNOBSERVED } from '@koguma/core';
+import { rfc3339, SILENT, UNOBSERVED } from '@koguma/core';
 import { Insights, Leadership } from '@koguma/resources';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery.js';
@@ -16,12 +16,13 @@ const LOGGED = 10_000;
 const AT = { creationTime: 1, modificationTime: 1 };
 
 let at: End;
+let insights: Insights;
 let kds: KdsServer;
 
 beforeEach(async () => {
   at = await end();
   const { clock, entropy, store, tasks, view, manager } = at;
-  const insights = new Insights({ store, view, clock, log: SILENT, flushIntervalMs: 10_000 });
+  insights = new Insights({ store, view, clock, log: SILENT, flushIntervalMs: 10_000 });
   tasks.start('insights', (signal) => insights.run(signal));
   const off = { enableIssuer: false, useSecrets: false };
   const nobody = { users: [], groups: [] };
@@ -71,6 +72,18 @@ async function connect(
     stream.message(DeltaDiscoveryRequest.fromPartial({ typeUrl, node: { id: 'east' } }));
   await settled();
   return stream;
+}
+
+/** A zone, and when its connections ended that global had before it was started anew. */
+async function seenEarlier(name: string, ends: readonly string[]): Promise<void> {
+  await at.manager.put({ type: 'Zone', mesh: '', name }, {});
+  const subscriptions = ends.map((disconnectTime, id) => ({
+    ...{ id: `${id}`, globalInstanceId: 'an earlier life', connectTime: '2020-01-01T00:00:00Z', disconnectTime },
+    ...{ config: '', status: { lastUpdateTime: disconnectTime, total: {} } },
+  }));
+  const insight = { type: 'ZoneInsight', mesh: '', name, labels: {}, spec: { subscriptions }, ...AT } as const;
+  await at.store.transaction((tx) => tx.create(insight));
+  await insights.load(['ZoneInsight']);
 }
 
 const east = () => kds.zones().find(({ zone }) => zone === 'east');
@@ -130,6 +143,26 @@ describe('how old what a zone has may be', () => {
     link.closed(undefined);
     await pass(10_000);
     expect(east()).toMatchObject({ state: 'Offline', lagMs: 50_000 });
+  });
+
+  it('is never counted from a time to come, where the calendar was put back', async () => {
+    (await connect('a life', { takes: true })).closed(undefined);
+    at.clock.skew(-7_200_000);
+    expect(east()).toMatchObject({ state: 'Offline', since: rfc3339(at.clock.wall()), lagMs: 0 });
+    await connect('a life', { takes: false });
+    await pass(60_000);
+    expect(east()).toMatchObject({ state: 'Stale', lagMs: 60_000 });
+  });
+
+  it('is counted from the last end before now that earlier lives of global wrote down, if there is one', async () => {
+    const past = rfc3339(at.clock.wall() - 5_000);
+    const future = rfc3339(at.clock.wall() + 7_200_000);
+    await seenEarlier('east', [past, future]);
+    await seenEarlier('west', [future]);
+    expect(kds.zones()).toMatchObject([
+      { zone: 'east', state: 'Offline', since: past, lagMs: 5_000 },
+      { zone: 'west', state: 'Offline', since: null, lagMs: null },
+    ]);
   });
 
   it('is nothing any more once a link has brought everything', async () => {

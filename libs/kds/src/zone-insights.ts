@@ -97,12 +97,18 @@ export class ZoneInsights {
     return { report: koguma.report, ageMs, owner: koguma.owner };
   }
 
-  /** When the last connection of a zone ended that another replica had, or this one before it was started anew; on `wall`. */
+  /**
+   * When the last connection of a zone ended that another replica had, or this one before it was started anew; on `wall`.
+   * An end that is yet to come was written down while the calendar was ahead, and says nothing any more.
+   */
   lastSeenElsewhere(zone: string): number | undefined {
-    const { insights, instanceId } = this.#parts;
+    const { insights, instanceId, clock } = this.#parts;
     const spec = insights.get({ type: 'ZoneInsight', mesh: '', name: zone })?.spec as ZoneInsightSpec | undefined;
     const others = (spec?.subscriptions ?? []).filter(({ globalInstanceId }) => globalInstanceId !== instanceId);
-    const ends = others.flatMap(({ disconnectTime }) => parseRfc3339(disconnectTime ?? '') ?? []);
+    const now = clock.wall();
+    const ends = others
+      .flatMap(({ disconnectTime }) => parseRfc3339(disconnectTime ?? '') ?? [])
+      .filter((end) => end <= now);
     return ends.length === 0 ? undefined : Math.max(...ends);
   }
 

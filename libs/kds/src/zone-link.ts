@@ -117,7 +117,7 @@ export class ZoneLink {
   }
 
   #report(): Spec {
-    const { hello, globalAddress, view } = this.#parts;
+    const { hello, globalAddress, view, clock } = this.#parts;
     const { silentMs } = this.#freshness;
     return {
       mode: 'zone',
@@ -127,7 +127,7 @@ export class ZoneLink {
       clusterId: clusterIdOf(view) ?? null,
       state: this.#state,
       status: STATUS[this.#state],
-      since: rfc3339(this.#since),
+      since: rfc3339(Math.min(this.#since, clock.wall())),
       lagMs: this.#lagMs(),
       reason: this.#state === 'in-sync' ? null : (this.#reason ?? null),
       heartbeat: silentMs === undefined ? null : { heardMsAgo: Math.round(silentMs) },

@@ -73,11 +73,12 @@ export class ZoneStandings {
     return { since, program, types: sender?.report() ?? [], report, silentMs: streams.silentMs(stream) };
   }
 
-  /** The later one of those that this replica had, and others. */
+  /** The later one of those that this replica had, and others; never one to come, also where the calendar was put back since. */
   #lastLinkOf(zone: string): LastLink | undefined {
     const own = this.#parts.memory.lastLink(zone);
     const endedAt = this.#parts.insights.lastSeenElsewhere(zone);
-    if (endedAt === undefined || (own && own.endedAt >= endedAt)) return own;
-    return { endedAt, oldSince: endedAt };
+    const last = endedAt === undefined || (own && own.endedAt >= endedAt) ? own : { endedAt, oldSince: endedAt };
+    const now = this.#parts.clock.wall();
+    return last && { endedAt: Math.min(last.endedAt, now), oldSince: Math.min(last.oldSince, now) };
   }
 }

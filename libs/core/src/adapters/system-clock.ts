@@ -15,8 +15,10 @@ export const systemClock: Clock = {
     let timer: NodeJS.Timeout;
     const arm = () => {
       const left = due - performance.now();
-      timer = left > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(run, Math.max(0, left));
+      timer = left > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(fire, Math.max(0, left));
     };
+    // Node drops fractions of a millisecond, so a timer may come a moment early.
+    const fire = () => (performance.now() < due ? arm() : run());
     arm();
     return () => clearTimeout(timer);
   },
