@@ -90,10 +90,13 @@ export class Heart {
   }
 
   #beatIn(wait: number): void {
-    this.#cancelBeat = this.#parts.clock.after(wait, () => this.#beat());
+    const { clock } = this.#parts;
+    const planned = clock.mono() + wait;
+    // Where a lab lets a machine sleep it rings although no time of `mono` passed: what was due then is due.
+    this.#cancelBeat = clock.after(wait, () => this.#beat(Math.max(planned, clock.mono())));
   }
 
-  #beat(): void {
+  #beat(due: number): void {
     this.#cancelBeat = undefined;
     if (this.#pulses.size === 0) return;
     const { clock, intervalMs } = this.#parts;
@@ -101,7 +104,7 @@ export class Heart {
     const written = this.#written();
     let next = now + intervalMs;
     for (const pulse of this.#pulses.values()) {
-      if (now - pulse.told >= intervalMs) {
+      if (due - pulse.told >= intervalMs) {
         pulse.told = now;
         pulse.send.send(this.#reportTo(pulse, written));
       }

@@ -13,6 +13,7 @@ const BEAT_MS = 5_000;
 const STALE_MS = 3 * BEAT_MS;
 /** More changes than this at once, and whoever follows the store has to read all of it. */
 const LOGGED = 10_000;
+const ALL = ['Config', 'Mesh', 'Secret', 'GlobalSecret'];
 const AT = { creationTime: 1, modificationTime: 1 };
 
 let at: End;
@@ -55,10 +56,10 @@ const hello = (instanceId: string, storeId = 'its store'): Hello => ({
 });
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** A zone's link: it asks for everything and, where it `takes` what comes, has that at once. */
+/** A zone's link: it asks for everything, when nothing else is said, and, where it `takes` what comes, has that at once. */
 async function connect(
   instanceId: string,
-  { takes, storeId }: { takes: boolean; storeId?: string },
+  { takes, storeId, asks = ALL }: { takes: boolean; storeId?: string; asks?: readonly string[] },
 ): Promise<StreamIn<DeltaDiscoveryRequest>> {
   const stream = kds.globalToZone(hello(instanceId, storeId), {
     send: (bytes) => {
@@ -68,8 +69,7 @@ async function connect(
     end: () => undefined,
   });
   await settled();
-  for (const typeUrl of ['Config', 'Mesh', 'Secret', 'GlobalSecret'])
-    stream.message(DeltaDiscoveryRequest.fromPartial({ typeUrl, node: { id: 'east' } }));
+  for (const typeUrl of asks) stream.message(DeltaDiscoveryRequest.fromPartial({ typeUrl, node: { id: 'east' } }));
   await settled();
   return stream;
 }
@@ -111,7 +111,22 @@ describe('a zone of ours whose heartbeat never begins', () => {
   });
 });
 
+describe('a zone of ours that asked for one type, and has that', () => {
+  it('is not Online before it has all the others, too', async () => {
+    const stream = await connect('a life', { takes: true, asks: ['Config'] });
+    expect(east()).toMatchObject({ state: 'Stale', reason: 'it has not applied everything yet' });
+    for (const typeUrl of ALL.slice(1)) stream.message(DeltaDiscoveryRequest.fromPartial({ typeUrl }));
+    await settled();
+    expect(east()?.state).toBe('Online');
+  });
+});
+
 describe('a plain Kuma, which has no heartbeat', () => {
+  it('is Online when it has what it asked for, whatever that is', async () => {
+    await connect('', { takes: true, asks: ['Mesh'] });
+    expect(east()?.state).toBe('Online');
+  });
+
   it('is Online as long as it has applied everything', async () => {
     await connect('', { takes: true });
     await pass(10 * STALE_MS);

@@ -67,10 +67,12 @@ export class ZoneStandings {
 
   #linkOf(stream: OpenStream) {
     const { hello, since, sender } = stream;
-    const { heart, streams } = this.#parts;
+    const { heart, streams, outbox } = this.#parts;
     const program = hello.instanceId === '' ? ('kuma' as const) : ('koguma' as const);
+    // Of what others take nothing is known but that they ask.
+    const awaited = program === 'koguma' ? outbox.types.length : 1;
     const report = heart.heardFrom(hello)?.report;
-    return { since, program, types: sender?.report() ?? [], report, silentMs: streams.silentMs(stream) };
+    return { since, program, types: sender?.report() ?? [], awaited, report, silentMs: streams.silentMs(stream) };
   }
 
   /** The later one of those that this replica had, and others; never one to come, also where the calendar was put back since. */

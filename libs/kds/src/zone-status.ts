@@ -23,7 +23,10 @@ interface Facts {
     | {
         readonly since: number;
         readonly program: 'koguma' | 'kuma';
+        /** Those that it asked for, which it does one after the other. */
         readonly types: readonly TypeReport[];
+        /** How many it will ask for at least. */
+        readonly awaited: number;
         /** What the zone last said in its heartbeat; undefined before the first, and of a plain Kuma. */
         readonly report: ZoneReport | undefined;
         /** For how long nothing was heard of a zone that has a heartbeat; undefined of a plain Kuma, which has none. */
@@ -94,13 +97,13 @@ function oldest(
   now: number,
   staleAfterMs: number,
   last: LastLink | undefined,
-  { since, types, silentMs }: NonNullable<Facts['connection']>,
+  { since, types, awaited, silentMs }: NonNullable<Facts['connection']>,
 ): { readonly forMs: number; readonly reason: string } | undefined {
   const troubles = types.map(({ type, lagMs }) => ({ forMs: lagMs, reason: `${type} is behind` }));
   if (silentMs !== undefined) troubles.push({ forMs: silentMs, reason: 'nothing was heard of the zone' });
   const late = troubles.filter(({ forMs }) => forMs >= staleAfterMs);
   // A link that has just begun may not carry both ways, and what was missed while there was none is still missing.
-  if (types.length === 0 || types.some(({ applied }) => applied === null))
+  if (types.length < awaited || types.some(({ applied }) => applied === null))
     late.push({ forMs: now - (last?.oldSince ?? since), reason: 'it has not applied everything yet' });
   return late.sort((a, b) => b.forMs - a.forMs)[0];
 }
