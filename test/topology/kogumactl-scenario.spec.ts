@@ -87,6 +87,9 @@ describe('kogumactl scenario run', { timeout: 30_000 }, () => {
     expect(html).not.toMatch(/<script|<link|<img|<iframe|https?:|url\(|@import/i);
     expect(html).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);
     expect(html.match(/<circle /g)?.length).toBeGreaterThan(6);
+    const marked = [...html.matchAll(/<circle class="(\w+)"/g)].map(([, kind]) => kind);
+    const explained = [...html.matchAll(/<i class="(\w+)">/g)].map(([, kind]) => kind);
+    expect(explained).toEqual(expect.arrayContaining(marked));
     for (const text of [junit, json, html]) expect(text).not.toMatch(SECRETS);
   });
 

@@ -6,6 +6,15 @@ import type { TimelineEvent } from './timeline.js';
 const LANE_HEIGHT = 28;
 const LABEL_WIDTH = 110;
 const WIDTH = 1_000;
+/** Of all kinds of events those that look different. */
+const MARKS: Partial<Readonly<Record<TimelineEvent['kind'], string>>> = {
+  step: 'a step',
+  fault: 'a fault on purpose',
+  expected: 'as expected',
+  link: 'a link',
+  proxy: 'a proxy',
+  failed: 'not as expected, or an invariant that is broken',
+};
 
 /** The outcomes as one HTML page that needs nothing else: no script, no font, no picture from anywhere. */
 export function htmlOf(outcomes: readonly ScenarioOutcome[]): string {
@@ -23,10 +32,18 @@ export function htmlOf(outcomes: readonly ScenarioOutcome[]): string {
 <body>
 <h1>${escaped(title)}</h1>
 <ol class="runs">${outcomes.map((outcome, index) => contentsOf(outcome, index)).join('')}</ol>
+<p class="legend">${legend()} <small>Quiet times are drawn short; a mark that is pointed at says what it is.</small></p>
 ${outcomes.map(sectionOf).join('\n')}
 </body>
 </html>
 `;
+}
+
+/** What the colours of the marks mean. */
+function legend(): string {
+  return Object.entries(MARKS)
+    .map(([kind, meaning]) => `<i class="${kind}">●</i> ${meaning}`)
+    .join(' &nbsp; ');
 }
 
 function contentsOf(outcome: ScenarioOutcome, index: number): string {
@@ -108,7 +125,8 @@ td:nth-child(-n+2), th { white-space: nowrap; }
 svg { width: 100%; height: auto; margin: 1rem 0; }
 svg text { font: 12px system-ui, sans-serif; fill: currentColor; }
 svg line { stroke: #8886; }
-circle { fill: var(--quiet); } circle.expected { fill: var(--ok); } circle.failed, circle.broken { fill: var(--bad); }
-circle.link { fill: var(--link); } circle.proxy { fill: var(--proxy); } circle.fault { fill: var(--fault); }
+.expected { --mark: var(--ok); } .failed, .broken { --mark: var(--bad); }
+.link { --mark: var(--link); } .proxy { --mark: var(--proxy); } .fault { --mark: var(--fault); }
+circle { fill: var(--mark, var(--quiet)); } .legend i { color: var(--mark, var(--quiet)); font-style: normal; }
 summary { cursor: pointer; }
 `;
