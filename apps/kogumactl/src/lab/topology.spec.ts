@@ -93,6 +93,7 @@ describe('the plan of a lab', () => {
     [{ configs: new Map([['north', 'a']]) }, '--config names "north", which is not in this lab'],
     [{ env: parseEnv(['north:A=b']) }, '--env names "north", which is not in this lab'],
     [{ portOffset: 60_000 }, 'the last zone would need port 67690, and 65535 is the highest there is'],
+    [{ portOffset: 310 }, 'the lab would need port 6000, which browsers and fetch refuse to call'],
   ])('refuses %j', (settings, message) => {
     expect(() => planLab({ ...SETTINGS, ...settings })).toThrow(message);
   });

@@ -54,6 +54,8 @@ export const MAX_ZONES_IN_PROCESS = 2_000;
 const PORTS = { dp: 5678, diagnostics: 5680, api: 5681, https: 5682, kds: 5685, faults: 5690 };
 const PORTS_PER_ZONE = 1000;
 const MAX_PORT = 65_535;
+/** Those of the Fetch standard's "bad ports" that a lab could come by. */
+const SHUNNED_PORTS = new Set([6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080]);
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const ENV = /^([^:=]+):([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s;
 
@@ -168,7 +170,13 @@ export function planLab(settings: LabSettings): Plan[] {
   const names = [GLOBAL, ...zones];
   for (const name of settings.configs.keys()) refuseUnknown(name, names, '--config');
   for (const { name } of settings.env) if (name !== '*') refuseUnknown(name, names, '--env');
-  return names.map((name, index) => planOf(name, index, settings));
+  const plans = names.map((name, index) => planOf(name, index, settings));
+  const shunned = plans.flatMap(({ ports }) => ports).find(({ number }) => SHUNNED_PORTS.has(number));
+  if (shunned) {
+    const todo = `Use another --port-offset, such as ${portOffset + 100}.`;
+    throw Failure.usage(`the lab would need port ${shunned.number}, which browsers and fetch refuse to call`, todo);
+  }
+  return plans;
 }
 
 function refuseUnknown(name: string, names: readonly string[], option: string): void {
