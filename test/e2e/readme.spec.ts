@@ -4,7 +4,7 @@ import { LabProcesses } from '../support/lab-processes.js';
 import { eventually, ROOT } from '../support/processes.js';
 import { type Command, commandsOf, Shell, settled } from '../support/shell.js';
 
-const OFFSET = 320;
+const OFFSET = 230;
 
 let lab: LabProcesses;
 beforeAll(async () => {
