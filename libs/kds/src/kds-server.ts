@@ -240,7 +240,6 @@ export class KdsServer implements KdsEndpoint {
     return stream;
   }
 
-  /** The next zone of that name is another one. */
   /** The view was read anew: it may be of a store that was put back, and says nothing of what is gone. */
   #startAnew(): void {
     this.#memory.startAnew();
@@ -248,6 +247,7 @@ export class KdsServer implements KdsEndpoint {
     for (const zone of this.#memory.zones) if (!view.get({ type: 'Zone', mesh: '', name: zone })) this.#forget(zone);
   }
 
+  /** The next zone of that name is another one. */
   #forget(zone: string): void {
     this.#memory.forget(zone);
     this.#insights.forget(zone);
