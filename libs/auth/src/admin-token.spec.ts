@@ -170,6 +170,15 @@ describe('the admin token', () => {
     expect(await accepted(await startOnce({ store: cp.store }))).toBe(true);
   });
 
+  it('stays away also when it is deleted while it is made anew', async () => {
+    const cp = await startOnce();
+    await cp.put(keyName('user'), THIRD_KEY.pem);
+    const running = cp.auth.run(cp.manager, AbortSignal.abort());
+    await cp.manager.delete(KEY_OF_TOKEN);
+    await running;
+    expect(tokenOf(cp)).toBeUndefined();
+  });
+
   it.each<[string, ControlPlaneOptions]>([
     ['the configuration says so', { settings: { bootstrapAdminToken: false } }],
     ['no user tokens are issued', { switches: { userToken: { enableIssuer: false } } }],

@@ -61,13 +61,16 @@ export class AdminToken {
       const identity = { Name: ADMIN.name, Groups: [ADMIN.name] };
       const token = await issuer.issue('user', { identity, mesh: '' }, TEN_YEARS);
       const now = clock.wall();
-      await manager.system(async (tx) => {
+      const isMade = await manager.system(async (tx) => {
         const present = await tx.get(KEY);
+        if (present?.version !== stored?.version) return false; // somebody deleted or replaced it meanwhile: that was meant
         const draft = { ...KEY, spec: secretSpec(token), labels: {}, creationTime: now, modificationTime: now };
-        if (!present) await tx.create(draft);
-        else if (present.version === stored?.version) await tx.update({ ...present, ...draft });
+        if (present) await tx.update({ ...present, ...draft });
+        else await tx.create(draft);
+        return true;
       }, fence());
-      log.info('made the admin user token', { name: KEY.name, because: verdict?.reason ?? 'there was none' });
+      if (isMade)
+        log.info('made the admin user token', { name: KEY.name, because: verdict?.reason ?? 'there was none' });
     } catch (error) {
       log.warn('cannot make the admin user token', { error: (error as Error).message });
     }
